@@ -1,0 +1,1 @@
+"""HTTP in, HTTP out: authenticates, admits, answers exact hits, waits for everything else."""

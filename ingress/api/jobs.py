@@ -1,0 +1,78 @@
+"""GET /v1/jobs/{id}: a job as it stands, or once it has settled."""
+
+import hashlib
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.openapi import ResponseSpec
+from litestar.params import Parameter
+
+from ingress import views
+from ingress.admission import check
+from ingress.authentication import client_of
+from ingress.context import IngressContext
+from ingress.exchange import Exchange, exchange_of
+from ingress.preferences import read_prefer
+from shared.clients import Client
+from shared.errors import UnknownJob
+from shared.jobs import TERMINAL, Record
+
+OK, NOT_MODIFIED = 200, 304
+WaitSeconds = Annotated[
+    float | None,
+    Parameter(query="wait", ge=0, description="seconds to wait for the job to settle"),
+]
+
+
+@get(
+    "/jobs/{job_id:str}",
+    responses={OK: ResponseSpec(views.JobView, description="The job.")},
+    return_dto=None,
+    summary="Read a job",
+)
+async def read_job(
+    request: Request[Any, Any, Any],
+    job_id: str,
+    ctx: NamedDependency[IngressContext],
+    wait: WaitSeconds = None,
+    prefer: Annotated[str, Parameter(header="Prefer")] = "",
+    if_none_match: Annotated[str, Parameter(header="If-None-Match")] = "",
+) -> Response[bytes]:
+    """Return the job, waiting until it settles if asked to; 200 whatever its state."""
+    exchange = exchange_of(request.scope)
+    client = client_of(request)
+    exchange.log["job_id"] = job_id
+    record = await _read(ctx, client, job_id, exchange)
+    wait_s = _wait_s(ctx, wait, prefer)
+    if wait_s > 0 and record.state not in TERMINAL:
+        await ctx.hub.wait(job_id, wait_s, ctx.draining)
+        record = await _read(ctx, client, job_id, exchange)
+    return _shown(record, if_none_match)
+
+
+async def _read(ctx: IngressContext, client: Client, job_id: str, exchange: Exchange) -> Record:
+    exchange.rate, record = await ctx.admission.admit_and_read(client, job_id)
+    check(exchange.rate)
+    # Another tenant's job is as unknown as one that never was.
+    if record is None or record.tenant != client.tenant:
+        raise UnknownJob("No such job, or it has expired.")
+    return record
+
+
+def _wait_s(ctx: IngressContext, wait: float | None, prefer: str) -> float:
+    if wait is None:
+        return read_prefer(prefer, default_s=0, longest_s=ctx.settings.wait_max_s).wait_s
+    return min(wait, ctx.settings.wait_max_s)
+
+
+def _shown(record: Record, if_none_match: str) -> Response[bytes]:
+    body = msgspec.json.encode(views.of_record(record))
+    etag = f'W/"{hashlib.sha256(body).hexdigest()[:16]}"'
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    if record.state not in TERMINAL:
+        headers["Retry-After"] = "1"
+    if etag in (tag.strip() for tag in if_none_match.split(",")):
+        return Response(b"", status_code=NOT_MODIFIED, headers=headers)
+    return Response(body, status_code=OK, headers=headers, media_type="application/json")

@@ -1,0 +1,91 @@
+"""The singletons of one ingress process, built in one place and passed explicitly."""
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from msgspec import Struct
+from redis.asyncio import Redis
+
+from ingress.admission import Admission
+from ingress.drain import Drain
+from ingress.hub import RECHECK_S, WaiterHub
+from shared.clients import KeyRing, key_ring
+from shared.jobs import JobQueue
+from shared.redis import connect
+from shared.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+DEVELOPMENT_SECRET = b"sentinel/development"
+"""Fingerprints without a secret of one's own; `load` refuses that in production."""
+
+
+class IngressContext(Struct, frozen=True, kw_only=True):
+    """Everything a handler needs."""
+
+    settings: Settings
+    fingerprint_secret: bytes
+    key_ring: KeyRing
+    queue: Redis
+    cache: Redis
+    admission: Admission
+    jobs: JobQueue
+    hub: WaiterHub
+    drain: Drain
+    draining: "asyncio.Task[None]"
+
+
+@asynccontextmanager
+async def ingress_context(settings: Settings) -> AsyncIterator[IngressContext]:
+    """Connect to Redis and start listening; raises RedisUnavailable when Redis stays away."""
+    ring = key_ring(settings.user_keys, settings.admin_keys)
+    if not ring.clients:
+        logger.warning("no API key is configured: set SENTINEL_USER_KEYS")
+    ingress_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+    async with AsyncExitStack() as stack:
+        queue = connect.connect(settings.redis_url, settings, client_name=ingress_id)
+        listening = connect.connect(
+            settings.redis_url, settings, blocking_s=RECHECK_S, client_name=f"{ingress_id}-hub"
+        )
+        cache = queue
+        if settings.cache_url != settings.redis_url:
+            cache = connect.connect(settings.cache_url, settings, client_name=ingress_id)
+        for client in {queue, listening, cache}:
+            stack.push_async_callback(client.aclose)
+        await connect.wait_until_up(queue, "queue")
+        await connect.wait_until_up(cache, "cache")
+        jobs = JobQueue(queue)
+        drain = Drain()
+        hub = WaiterHub(listening, jobs, ingress_id)
+        draining = _background(stack, drain.begun())
+        _background(stack, hub.run())
+        secret = settings.fingerprint_secret
+        yield IngressContext(
+            settings=settings,
+            fingerprint_secret=secret.reveal().encode() if secret else DEVELOPMENT_SECRET,
+            key_ring=ring,
+            queue=queue,
+            cache=cache,
+            admission=Admission(queue, cache, settings),
+            jobs=jobs,
+            hub=hub,
+            drain=drain,
+            draining=draining,
+        )
+
+
+def _background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+    task = asyncio.create_task(work)
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    stack.push_async_callback(end)
+    return task

@@ -1,0 +1,120 @@
+"""Where an ingress hears that its jobs have settled: one subscription, many waiters.
+
+Pub/sub may drop messages, so waiting jobs are also re-read every second and after each reconnect. The hub is
+subscribed before anything is submitted; an announcement that overtakes the reply to its own submit is kept.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.exceptions import RedisError
+
+from shared.errors import RedisUnavailable
+from shared.jobs import JobQueue
+from shared.redis import keys
+from shared.wire.outcome import decode_announcement
+
+logger = logging.getLogger(__name__)
+
+RECHECK_S = 1.0
+RECONNECT_PAUSE_S = 0.2
+KEPT_ANNOUNCEMENTS = 1024
+
+
+class WaiterHub:
+    """The waiters of one ingress process; `run` must run."""
+
+    def __init__(self, redis: Redis, jobs: JobQueue, ingress_id: str) -> None:
+        self._redis = redis
+        self._jobs = jobs
+        self.inbox = keys.inbox(ingress_id)
+        self._waiting: dict[str, asyncio.Future[bytes]] = {}
+        self._watchers: dict[str, int] = {}
+        self._recent: OrderedDict[str, bytes] = OrderedDict()
+        self.connected = asyncio.Event()
+
+    async def run(self) -> None:
+        """Listen for ever; reconnects by itself."""
+        while True:
+            pubsub = self._redis.pubsub()
+            try:
+                await self._listen(pubsub)
+            except (RedisError, RedisUnavailable, OSError) as error:
+                logger.warning("waiter hub interrupted", extra={"error": type(error).__name__})
+            finally:
+                self.connected.clear()
+                with contextlib.suppress(RedisError, OSError):
+                    await pubsub.aclose()  # type: ignore[no-untyped-call]
+            await asyncio.sleep(RECONNECT_PAUSE_S)
+
+    async def wait(self, job_id: str, timeout_s: float, interrupted: "asyncio.Task[None]") -> bytes | None:
+        """Return the job's result, or None when the time is over or `interrupted` has finished."""
+        async with self._watching(job_id) as settled:
+            either: set[asyncio.Future[Any]] = {settled, interrupted}
+            await asyncio.wait(either, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            return settled.result() if settled.done() else None
+
+    @contextlib.asynccontextmanager
+    async def _watching(self, job_id: str) -> AsyncIterator[asyncio.Future[bytes]]:
+        settled = self._waiting.get(job_id)
+        if settled is None:
+            settled = self._waiting[job_id] = asyncio.get_running_loop().create_future()
+        self._watchers[job_id] = self._watchers.get(job_id, 0) + 1
+        if job_id in self._recent and not settled.done():
+            settled.set_result(self._recent[job_id])
+        try:
+            yield settled
+        finally:
+            self._watchers[job_id] -= 1
+            if self._watchers[job_id] == 0:
+                del self._watchers[job_id], self._waiting[job_id]
+
+    async def _listen(self, pubsub: PubSub) -> None:
+        await pubsub.subscribe(self.inbox)
+        while (await pubsub.get_message(timeout=RECHECK_S)) is None:
+            pass
+        self.connected.set()
+        await self._recheck()
+        rechecked_at = asyncio.get_running_loop().time()
+        while True:
+            message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=RECHECK_S)
+            if message is not None:
+                await self._announced(message["data"])
+            if asyncio.get_running_loop().time() - rechecked_at >= RECHECK_S:
+                await self._recheck()
+                rechecked_at = asyncio.get_running_loop().time()
+
+    async def _announced(self, data: bytes) -> None:
+        try:
+            announcement = decode_announcement(data)
+        except msgspec.DecodeError:
+            logger.warning("announcement unreadable")
+            return
+        if announcement.result is None:
+            # Too large to publish: whoever waits reads it, and nobody else does.
+            if announcement.job_id in self._waiting:
+                await self._recheck()
+            return
+        self._settle(announcement.job_id, announcement.result)
+
+    async def _recheck(self) -> None:
+        waiting = [job_id for job_id, settled in self._waiting.items() if not settled.done()]
+        if waiting:
+            for job_id, result in zip(waiting, await self._jobs.outcomes(waiting), strict=True):
+                if result is not None:
+                    self._settle(job_id, result)
+
+    def _settle(self, job_id: str, result: bytes) -> None:
+        self._recent[job_id] = result
+        if len(self._recent) > KEPT_ANNOUNCEMENTS:
+            self._recent.popitem(last=False)
+        settled = self._waiting.get(job_id)
+        if settled is not None and not settled.done():
+            settled.set_result(result)

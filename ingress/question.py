@@ -1,0 +1,92 @@
+"""What callers post to /v1/query, and what it means in the field's terms; pure."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from ingress.preferences import CacheDirectives
+from shared.errors import FieldError, UnknownModel
+from shared.wire.completion import CachePolicy, Completion, Message
+
+Metadata = Annotated[
+    dict[
+        Annotated[str, Meta(min_length=1, max_length=64)],
+        Annotated[str, Meta(max_length=512)],
+    ],
+    Meta(max_length=16),
+]
+
+
+class CacheOptions(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename={"no_cache": "no-cache", "no_store": "no-store"},
+):
+    """What the cache may do for this request."""
+
+    ttl: (
+        Annotated[int, Meta(ge=1, le=31_536_000, description="seconds the answer may be served again")] | None
+    ) = None
+    namespace: (
+        Annotated[str, Meta(min_length=1, max_length=128, description="narrows the scope within the tenant")]
+        | None
+    ) = None
+    no_cache: Annotated[bool, Meta(description="do not look the answer up, but store the new one")] = False
+    no_store: Annotated[bool, Meta(description="do not store the answer")] = False
+    mode: Annotated[
+        Literal["semantic", "exact"], Meta(description="exact: never serve an answer found by meaning")
+    ] = "semantic"
+
+
+class QueryRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A question."""
+
+    prompt: Annotated[str, Meta(min_length=1, description="the question; the only part matched by meaning")]
+    model: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
+    system: Annotated[str, Meta(min_length=1, description="system prompt; matched exactly")] | None = None
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    max_tokens: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
+    similarity_threshold: (
+        Annotated[
+            float, Meta(ge=0, le=1, description="least similarity; may raise the gateway's, never lower it")
+        ]
+        | None
+    ) = None
+    cache: CacheOptions = CacheOptions()
+    metadata: Metadata = {}
+
+
+def completion_of(question: QueryRequest, models: tuple[str, ...]) -> Completion:
+    """The request as a provider would get it; raises UnknownModel. `models` starts with the default."""
+    model = question.model or models[0]
+    if model not in models:
+        detail = f"This gateway does not offer {model!r}; it offers {', '.join(models)}."
+        raise UnknownModel(detail, errors=[FieldError(pointer="/model", detail=detail)])
+    system = (Message("system", question.system),) if question.system else ()
+    return Completion(
+        model=model,
+        messages=(*system, Message("user", question.prompt)),
+        temperature=question.temperature,
+        max_tokens=question.max_tokens,
+    )
+
+
+def policy_of(question: QueryRequest, directives: CacheDirectives) -> CachePolicy:
+    """What the cache may do: the body and the headers, whichever is stricter."""
+    return CachePolicy(
+        read=not (question.cache.no_cache or directives.no_cache),
+        write=not (question.cache.no_store or directives.no_store),
+        semantic=question.cache.mode == "semantic",
+        threshold=question.similarity_threshold,
+        max_age_s=directives.max_age_s,
+        ttl_s=question.cache.ttl,
+    )
+
+
+def scope_of(tenant: str, namespace: str | None) -> str:
+    """The scope whose answers may be shared: the tenant, or a namespace within it."""
+    # JSON, so that no tenant and namespace run together into another pair's.
+    return msgspec.json.encode((tenant, namespace)).decode()

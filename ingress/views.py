@@ -1,0 +1,219 @@
+"""The job object that callers see, whichever way the answer came; pure."""
+
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from ingress.ask import ExactHit, Pending, Settled
+from ingress.problems import problem
+from shared.jobs import Record
+from shared.prices import usd
+from shared.wire.outcome import Answer, Completed, Failed, Match, Result, Timings, Verdict, decode_result
+
+Status = Literal["queued", "in_progress", "completed", "failed", "cancelled"]
+
+
+class OutputView(Struct):
+    """The answer itself."""
+
+    text: str
+    finish_reason: str
+
+
+class CacheView(Struct):
+    """Where the answer came from, and why not from nearer: `similarity` is shown on misses too."""
+
+    status: Literal["hit", "miss", "collapsed", "stale", "bypass"]
+    type: Literal["exact", "semantic"] | None = None
+    similarity: float | None = None
+    threshold: float | None = None
+    entry_id: str | None = None
+    age: int | None = None
+    ttl: int | None = None
+    guards: list[Verdict] = []
+
+
+class UsageView(Struct):
+    """Tokens of the answer as its provider counted them; what this request cost, and what it saved, in $.
+
+    A cost that is not known is null, never 0.
+    """
+
+    input_tokens: int
+    output_tokens: int
+    total_tokens: int
+    cost_usd: float | None
+    saved_usd: float | None
+
+
+class UrlsView(Struct):
+    """Where to go on."""
+
+    self: str
+
+
+class JobView(Struct, kw_only=True):
+    """A job, or an answer given without one; times are Unix seconds."""
+
+    id: str
+    object: Literal["job"] = "job"
+    status: Status
+    model: str
+    provider: str | None = None
+    created_at: int
+    started_at: int | None = None
+    completed_at: int | None = None
+    expires_at: int | None = None
+    output: OutputView | None = None
+    error: dict[str, Any] | None = None
+    cache: CacheView | None = None
+    usage: UsageView | None = None
+    metadata: dict[str, str] = {}
+    urls: UrlsView | None = None
+
+
+def of_exact_hit(hit: ExactHit, metadata: dict[str, str]) -> JobView:
+    """An entry's answer; its id is the job that bought it, which may no longer be readable."""
+    entry = hit.entry
+    return JobView(
+        id=entry.job_id,
+        status="completed",
+        model=entry.answer.model,
+        provider=entry.answer.provider,
+        created_at=entry.created_at_ms // 1000,
+        completed_at=entry.created_at_ms // 1000,
+        expires_at=entry.expires_at_ms // 1000,
+        output=_output(entry.answer),
+        cache=CacheView(
+            status="hit",
+            type="exact",
+            similarity=1.0,
+            entry_id=entry.id,
+            age=hit.freshness.age_s,
+            ttl=hit.freshness.ttl_s,
+        ),
+        usage=_usage(entry.answer, cost=0, saved=entry.answer.cost),
+        metadata=metadata,
+    )
+
+
+def of_settled(settled: Settled, metadata: dict[str, str]) -> JobView:
+    """A job's outcome as this caller got it: its own, a twin's, or one that had just landed."""
+    view = _of_result(settled.result, metadata)
+    outcome = settled.result.r
+    if isinstance(outcome, Completed) and view.cache is not None:
+        if outcome.source == "provider" and (settled.joined or settled.landed):
+            view.cache.status = "collapsed"
+        if settled.joined or settled.landed:
+            # The flight is paid for once, by the caller that started it.
+            view.usage = _usage(outcome.answer, cost=0, saved=outcome.answer.cost)
+    return view
+
+
+def of_pending(pending: Pending, model: str, metadata: dict[str, str]) -> JobView:
+    """A job that goes on after its caller's wait."""
+    submitted = pending.submitted
+    return JobView(
+        id=submitted.job_id,
+        status="in_progress" if submitted.state == "in_progress" else "queued",
+        model=model,
+        created_at=submitted.now_ms // 1000,
+        metadata=metadata,
+        urls=_urls(submitted.job_id),
+    )
+
+
+def of_record(record: Record) -> JobView:
+    """A job as it stands."""
+    metadata = msgspec.json.decode(record.metadata, type=dict[str, str])
+    if record.outcome is not None:
+        view = _of_result(decode_result(record.outcome), metadata)
+        view.created_at = record.created_at_ms // 1000
+        view.model = record.model
+        return view
+    return JobView(
+        id=record.job_id,
+        status=msgspec.convert(record.state, Status),
+        model=record.model,
+        created_at=record.created_at_ms // 1000,
+        started_at=_seconds(record.started_at_ms),
+        metadata=metadata,
+        urls=_urls(record.job_id),
+    )
+
+
+def timings_of(settled: Settled) -> Timings:
+    """Where the job's time went."""
+    return settled.result.r.timings
+
+
+def _of_result(result: Result, metadata: dict[str, str]) -> JobView:
+    outcome = result.r
+    view = JobView(
+        id=result.id,
+        status="completed" if isinstance(outcome, Completed) else "failed",
+        model="",
+        created_at=result.et // 1000,
+        started_at=result.st // 1000,
+        completed_at=result.ft // 1000,
+        cache=_cache(outcome, result.ft),
+        metadata=metadata,
+        urls=_urls(result.id),
+    )
+    if isinstance(outcome, Failed):
+        view.error = problem(outcome, instance=f"/v1/jobs/{result.id}", request_id="")["error"]
+        return view
+    answer = outcome.answer
+    view.model, view.provider, view.output = answer.model, answer.provider, _output(answer)
+    view.expires_at = _seconds(outcome.entry_expires_at_ms)
+    if outcome.source == "semantic":
+        view.usage = _usage(answer, cost=outcome.embed_cost, saved=_minus(answer.cost, outcome.embed_cost))
+    else:
+        view.usage = _usage(answer, cost=_plus(answer.cost, outcome.embed_cost), saved=0)
+    return view
+
+
+def _cache(outcome: Completed | Failed, finished_ms: int) -> CacheView:
+    match: Match | None = outcome.match
+    view = CacheView(status="miss")
+    if match is not None:
+        view.similarity, view.threshold = match.similarity, match.threshold
+        view.entry_id, view.guards = match.entry_id, list(match.guards)
+    if isinstance(outcome, Completed) and outcome.source == "semantic":
+        view.status, view.type = "hit", "semantic"
+        view.age = max(0, finished_ms - outcome.answer.created_at_ms) // 1000
+        if outcome.entry_expires_at_ms is not None:
+            view.ttl = max(0, outcome.entry_expires_at_ms - finished_ms) // 1000
+    return view
+
+
+def _output(answer: Answer) -> OutputView:
+    return OutputView(text=answer.text, finish_reason=answer.finish_reason)
+
+
+def _usage(answer: Answer, *, cost: int | None, saved: int | None) -> UsageView:
+    usage = answer.usage
+    return UsageView(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        total_tokens=usage.input_tokens + usage.output_tokens,
+        cost_usd=usd(cost),
+        saved_usd=usd(saved),
+    )
+
+
+def _plus(a: int | None, b: int | None) -> int | None:
+    return None if a is None or b is None else a + b
+
+
+def _minus(a: int | None, b: int | None) -> int | None:
+    return None if a is None or b is None else a - b
+
+
+def _urls(job_id: str) -> UrlsView:
+    return UrlsView(self=f"/v1/jobs/{job_id}")
+
+
+def _seconds(ms: int | None) -> int | None:
+    return None if ms is None else ms // 1000

@@ -1,0 +1,1 @@
+"""What ingress and workers must agree on, and nothing else."""

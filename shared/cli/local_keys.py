@@ -1,0 +1,85 @@
+"""Keys for one machine, made at the first start and kept: a restart keeps callers and cache alike."""
+
+import os
+import secrets
+import string
+import tempfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from shared.cli.errors import CannotStart
+
+KEY_PREFIX: Final = "snt_"
+USER: Final = "SENTINEL_USER_KEYS"
+ADMIN: Final = "SENTINEL_ADMIN_KEYS"
+FINGERPRINT: Final = "SENTINEL_FINGERPRINT_SECRET"
+
+_BASE62: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_RANDOM: Final = 32  # characters: 190 bits
+_CHECK: Final = 6  # base62 digits hold any CRC32
+_HEADER: Final = (
+    "# Made by `sentinel up`, for this machine alone. Delete the file to get new keys and a new cache.\n"
+)
+
+
+def new_key() -> str:
+    """Make an API key: the prefix, 32 random base62 characters, and their checksum."""
+    random = "".join(secrets.choice(_BASE62) for _ in range(_RANDOM))
+    return KEY_PREFIX + random + checksum(random)
+
+
+def checksum(text: str) -> str:
+    """CRC32 of the text as six base62 digits, so that scanners can tell a key from something like it."""
+    rest, digits = zlib.crc32(text.encode()), ""
+    for _ in range(_CHECK):
+        rest, digit = divmod(rest, len(_BASE62))
+        digits = _BASE62[digit] + digits
+    return digits
+
+
+def well_formed(key: str) -> bool:
+    """Whether a key has this form and its checksum fits: false for one that was mistyped or cut."""
+    body = key.removeprefix(KEY_PREFIX)
+    return (
+        key.startswith(KEY_PREFIX)
+        and len(body) == _RANDOM + _CHECK
+        and checksum(body[:_RANDOM]) == body[_RANDOM:]
+    )
+
+
+def read(path: Path) -> dict[str, str]:
+    """The kept secrets by variable; none when there is no file."""
+    if not path.exists():
+        return {}
+    pairs = (line.strip().partition("=") for line in path.read_text().splitlines())
+    return {name: value for name, _, value in pairs if name in (USER, ADMIN, FINGERPRINT) and value}
+
+
+def kept(path: Path) -> Mapping[str, str]:
+    """The kept secrets by variable, after making those that are missing.
+
+    The file is readable by its owner only. Raises CannotStart when it cannot be read or written.
+    """
+    try:
+        found = read(path)
+        missing = {
+            name: value
+            for name, value in ((USER, new_key()), (ADMIN, new_key()), (FINGERPRINT, secrets.token_hex(32)))
+            if name not in found
+        }
+        if missing:
+            _write_whole(path, found | missing)
+        path.chmod(0o600)
+    except (OSError, UnicodeDecodeError) as error:
+        raise CannotStart(f"the keys in {path} cannot be kept: {error}") from error
+    return found | missing
+
+
+def _write_whole(path: Path, pairs: Mapping[str, str]) -> None:
+    # mkstemp makes the file 0600 from its first moment.
+    descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(_HEADER + "".join(f"{name}={value}\n" for name, value in pairs.items()))
+    Path(partial).replace(path)

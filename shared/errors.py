@@ -1,0 +1,266 @@
+"""The one tree of errors; each carries its code, its HTTP status and whether a retry can help.
+
+SentinelError
+├── RequestError            the caller can mend it
+│   ├── BadRequest          400  invalid_request
+│   ├── InvalidKey          401  invalid_api_key
+│   ├── PermissionDenied    403  permission_denied
+│   ├── NotFound            404  not_found
+│   ├── UnknownJob          404  job_not_found
+│   ├── UnknownModel        404  model_not_found
+│   ├── MethodNotAllowed    405  method_not_allowed
+│   ├── TooLarge            413  request_too_large
+│   └── RateLimited         429  rate_limit_exceeded
+├── CacheMiss               504  cache_miss           only-if-cached found nothing
+├── Unavailable             503                       ours, and passing
+│   ├── RedisUnavailable         redis_unavailable
+│   ├── QueueFull                queue_full
+│   └── Draining                 draining
+├── ProviderError           502  the upstream's doing
+│   ├── ProviderRefused     502  upstream_refused       a retry cannot help
+│   ├── ProviderModelMissing 502 upstream_model_not_found
+│   ├── ProviderUnavailable 503  upstream_unavailable
+│   ├── ProviderRateLimited 503  upstream_rate_limited
+│   ├── ProviderTimeout     504  upstream_timeout
+│   └── ProviderGarbage     502  upstream_invalid_response
+├── DeadlineExceeded        504  deadline_exceeded
+├── TriesExhausted          500  tries_exhausted
+├── InternalError           500  internal_error
+└── BadSetting                   stops the start; never reaches HTTP
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from msgspec import Struct
+
+
+class FieldError(Struct, frozen=True):
+    """What is wrong with one field: `pointer` is an RFC 6901 JSON pointer into the body."""
+
+    pointer: str
+    detail: str
+
+
+class SentinelError(Exception):
+    """Anything Sentinel reports; `detail` is written for the person who reads it."""
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Internal error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        retry_after_s: float | None = None,
+        extra: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.retry_after_s = retry_after_s
+        self.extra = dict(extra or {})
+
+
+class InternalError(SentinelError):
+    """Something broke that should not; the log has the rest under the request id."""
+
+
+class RequestError(SentinelError):
+    """The request must change before it can succeed."""
+
+    code = "invalid_request"
+    status = 400
+    title = "Invalid request"
+
+
+class BadRequest(RequestError):
+    """The request cannot be understood or breaks a rule; `errors` points at the fields."""
+
+
+class InvalidKey(RequestError):
+    """No API key was given, or none that is known."""
+
+    code = "invalid_api_key"
+    status = 401
+    title = "Invalid API key"
+
+
+class PermissionDenied(RequestError):
+    """The key is known but may not do this."""
+
+    code = "permission_denied"
+    status = 403
+    title = "Permission denied"
+
+
+class NotFound(RequestError):
+    """There is nothing at this address."""
+
+    code = "not_found"
+    status = 404
+    title = "Not found"
+
+
+class UnknownJob(NotFound):
+    """No job of this id is visible to this key; it may have expired or be another tenant's."""
+
+    code = "job_not_found"
+    title = "Unknown job"
+
+
+class UnknownModel(NotFound):
+    """The request names a model that this gateway does not offer."""
+
+    code = "model_not_found"
+    title = "Unknown model"
+
+
+class MethodNotAllowed(RequestError):
+    """The address exists but not for this method."""
+
+    code = "method_not_allowed"
+    status = 405
+    title = "Method not allowed"
+
+
+class TooLarge(RequestError):
+    """The body is larger than this gateway reads."""
+
+    code = "request_too_large"
+    status = 413
+    title = "Request too large"
+
+
+class RateLimited(RequestError):
+    """The key's bucket is empty; `retry_after_s` says when the next request fits."""
+
+    code = "rate_limit_exceeded"
+    status = 429
+    title = "Rate limit exceeded"
+    retryable = True
+
+
+class CacheMiss(SentinelError):
+    """The caller asked for a stored answer only, and there is none (RFC 9111, only-if-cached)."""
+
+    code = "cache_miss"
+    status = 504
+    title = "Not in the cache"
+
+
+class Unavailable(SentinelError):
+    """Sentinel itself cannot serve this now; the same request later may succeed."""
+
+    code = "unavailable"
+    status = 503
+    title = "Temporarily unavailable"
+    retryable = True
+
+
+class RedisUnavailable(Unavailable):
+    """Redis did not answer in time."""
+
+    code = "redis_unavailable"
+    title = "Redis is unavailable"
+
+
+class QueueFull(Unavailable):
+    """More jobs wait than the queue may hold."""
+
+    code = "queue_full"
+    title = "The queue is full"
+
+
+class Draining(Unavailable):
+    """This process is stopping and takes no new work."""
+
+    code = "draining"
+    title = "Shutting down"
+
+
+class ProviderError(SentinelError):
+    """The provider did not answer the question."""
+
+    code = "upstream_error"
+    status = 502
+    title = "The provider failed"
+
+
+class ProviderRefused(ProviderError):
+    """The provider rejected the request; sending it again cannot help."""
+
+    code = "upstream_refused"
+    title = "The provider refused the request"
+
+
+class ProviderModelMissing(ProviderRefused):
+    """The provider does not serve the model that was named."""
+
+    code = "upstream_model_not_found"
+    title = "The provider does not know the model"
+
+
+class ProviderUnavailable(ProviderError):
+    """The provider could not be reached or answered with a server error."""
+
+    code = "upstream_unavailable"
+    status = 503
+    title = "The provider is unavailable"
+    retryable = True
+
+
+class ProviderRateLimited(ProviderError):
+    """The provider's own limit is reached."""
+
+    code = "upstream_rate_limited"
+    status = 503
+    title = "The provider is rate limiting"
+    retryable = True
+
+
+class ProviderTimeout(ProviderError):
+    """The provider did not finish within the deadline."""
+
+    code = "upstream_timeout"
+    status = 504
+    title = "The provider timed out"
+    retryable = True
+
+
+class ProviderGarbage(ProviderError):
+    """The provider answered 200 with something that is not an answer."""
+
+    code = "upstream_invalid_response"
+    title = "The provider's response is invalid"
+    retryable = True
+
+
+class DeadlineExceeded(SentinelError):
+    """The job's deadline passed before it could be settled otherwise."""
+
+    code = "deadline_exceeded"
+    status = 504
+    title = "Deadline exceeded"
+    retryable = True
+
+
+class TriesExhausted(SentinelError):
+    """Every worker that started the job died with it."""
+
+    code = "tries_exhausted"
+    title = "The job failed repeatedly"
+
+
+class BadSetting(SentinelError):
+    """A setting does not fit; the start stops and names the variable."""
+
+    code = "bad_setting"
+    title = "Bad setting"
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.name = name

@@ -1,0 +1,1 @@
+"""Redis as a schema: the keys, the scripts that change them, and how one connects."""

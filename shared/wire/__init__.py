@@ -1,0 +1,1 @@
+"""What travels between processes: versioned, frozen msgspec Structs; msgpack, never pickle."""

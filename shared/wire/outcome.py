@@ -1,0 +1,150 @@
+"""What became of a job: settled once, read by every caller of its flight."""
+
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from shared.errors import SentinelError
+
+
+class Usage(Struct, frozen=True):
+    """Tokens as the provider counted them."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """A provider's answer and what it cost, in picodollars (1e-12 $); None: the price is unknown."""
+
+    text: str
+    finish_reason: str
+    model: str
+    provider: str
+    usage: Usage
+    cost: int | None
+    created_at_ms: int
+    simulated: bool = False
+
+
+class Verdict(Struct, frozen=True):
+    """What one guard said of serving a stored answer for a new question."""
+
+    guard: str
+    passed: bool
+    reason: str = ""
+
+
+class Match(Struct, frozen=True, kw_only=True):
+    """The nearest stored question: why it was served, or why it was not."""
+
+    similarity: float
+    threshold: float
+    entry_id: str
+    guards: tuple[Verdict, ...] = ()
+
+
+class Timings(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a job's time went, in milliseconds."""
+
+    queue: float = 0.0
+    embed: float = 0.0
+    search: float = 0.0
+    provider: float = 0.0
+
+
+class Completed(Struct, frozen=True, kw_only=True, tag="completed"):
+    """The job has an answer: the provider's own, or a stored one that means the same."""
+
+    answer: Answer
+    source: Literal["provider", "semantic"]
+    match: Match | None = None
+    entry_expires_at_ms: int | None = None
+    embed_cost: int | None = 0
+    timings: Timings = Timings()
+
+
+class Failed(Struct, frozen=True, kw_only=True, tag="failed"):
+    """The job has none; the fields are those of the error that ended it."""
+
+    code: str
+    status: int
+    title: str
+    detail: str
+    retryable: bool
+    retry_after_s: float | None = None
+    match: Match | None = None
+    embed_cost: int | None = 0
+    timings: Timings = Timings()
+
+    @classmethod
+    def from_error(
+        cls, error: SentinelError, *, match: Match | None = None, timings: Timings | None = None
+    ) -> "Failed":
+        """Record an error so that every caller of the flight gets the same one."""
+        return cls(
+            code=error.code,
+            status=error.status,
+            title=error.title,
+            detail=error.detail,
+            retryable=error.retryable,
+            retry_after_s=error.retry_after_s,
+            match=match,
+            timings=timings or Timings(),
+        )
+
+
+Outcome = Completed | Failed
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """arq's own result layout, with the outcome as `r`; the question is not repeated."""
+
+    t: int
+    f: str
+    a: tuple[()] = ()
+    k: dict[str, str] = {}
+    et: int
+    s: bool
+    r: Outcome
+    st: int
+    ft: int
+    q: str
+    id: str
+
+
+class Announcement(Struct, frozen=True, array_like=True):
+    """What settle tells the waiting ingresses; `result` is None when it is too large to publish."""
+
+    job_id: str
+    result: bytes | None
+
+
+_encoder = msgspec.msgpack.Encoder()
+_result_decoder = msgspec.msgpack.Decoder(Result)
+_announcement_decoder = msgspec.msgpack.Decoder(Announcement)
+
+ANNOUNCED_INLINE_BYTES = 65_536
+"""Larger outcomes are announced by id alone: pub/sub buffers are bounded, and a reader may want none."""
+
+
+def encode_result(result: Result) -> bytes:
+    """Lay a settled outcome out as stock arq would."""
+    return _encoder.encode(result)
+
+
+def decode_result(data: bytes) -> Result:
+    """Read a settled outcome; raises msgspec.DecodeError."""
+    return _result_decoder.decode(data)
+
+
+def encode_announcement(job_id: str, result: bytes) -> bytes:
+    """Tell that a job has settled, with its outcome unless that is large."""
+    inline = result if len(result) <= ANNOUNCED_INLINE_BYTES else None
+    return _encoder.encode(Announcement(job_id, inline))
+
+
+def decode_announcement(data: bytes) -> Announcement:
+    """Read an announcement; raises msgspec.DecodeError."""
+    return _announcement_decoder.decode(data)

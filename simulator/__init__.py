@@ -1,0 +1,1 @@
+"""Stands in for Groq and Jina over HTTP, and says so."""

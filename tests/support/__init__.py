@@ -1,0 +1,1 @@
+"""Real servers and processes for tests, and what it takes to talk to them."""

@@ -1,0 +1,1 @@
+"""The simulator, piece by piece and as a process."""

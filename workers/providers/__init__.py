@@ -1,0 +1,1 @@
+"""Services that answer questions for money, spoken to over HTTP."""

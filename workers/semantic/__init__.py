@@ -1,0 +1,1 @@
+"""Finds an earlier question that the same answer serves: similarity proposes, guards decide."""

@@ -1,0 +1,86 @@
+"""Who does what to whom: the same words with two of them exchanged are another question."""
+
+from collections.abc import Sequence
+
+from workers.semantic.guards.reading import Reading
+from workers.semantic.guards.verdict import Verdict
+
+NAME = "order"
+
+_DIRECTED = frozenset("from to into in onto on than before after over under by of as for against".split())
+_SYMMETRIC = frozenset(
+    "and or vs versus between differ differs difference differences different compare compared comparison "
+    "related married similar same".split()
+)
+_PASSIVE = frozenset("was were been being is are be".split())
+_LONGEST = 4
+
+
+def order(asked: Reading, stored: Reading) -> Verdict:
+    """Pass unless two things have exchanged places."""
+    if _symmetric(asked) and _symmetric(stored):
+        return Verdict(NAME, passed=True, reason="the order does not matter")
+    if _crossed(asked, stored):
+        return Verdict(NAME, passed=False, reason="a direction is reversed")
+    if _exchanged(asked, stored):
+        return Verdict(NAME, passed=False, reason="two words exchanged places")
+    return Verdict(NAME, passed=True, reason="the order agrees")
+
+
+def _symmetric(reading: Reading) -> bool:
+    return not _SYMMETRIC.isdisjoint(reading.lowers)
+
+
+def _crossed(asked: Reading, stored: Reading) -> bool:
+    """Whether some preposition's object has become the other's bystander, and the reverse."""
+    here, there = _objects(asked), _objects(stored)
+    return any(
+        one != two
+        and one in stored.stems
+        and two in asked.stems
+        and (preposition, one) not in there
+        and (preposition, two) not in here
+        for preposition, one in here
+        for also, two in there
+        if also == preposition
+    )
+
+
+def _objects(reading: Reading) -> set[tuple[str, str]]:
+    objects: set[tuple[str, str]] = set()
+    for i, word in enumerate(reading.words):
+        if word.lower in _DIRECTED:
+            following = next((w for w in reading.words[i + 1 : i + 4] if w.content), None)
+            if following is not None:
+                objects.add((word.lower, following.stem))
+    return objects
+
+
+def _exchanged(asked: Reading, stored: Reading) -> bool:
+    here = [word.stem for word in asked.content]
+    there = [word.stem for word in stored.content]
+    if sorted(here) != sorted(there) or len(here) < 2:
+        return False
+    flipped = _passive(asked) != _passive(stored)
+    return _is_exchange(here, there) != flipped
+
+
+def _passive(reading: Reading) -> bool:
+    return "by" in reading.lowers and not _PASSIVE.isdisjoint(reading.lowers)
+
+
+def _is_exchange(one: Sequence[str], two: Sequence[str]) -> bool:
+    """Whether two runs of words around a common middle changed places."""
+    start = 0
+    while start < len(one) and one[start] == two[start]:
+        start += 1
+    end = len(one)
+    while end > start and one[end - 1] == two[end - 1]:
+        end -= 1
+    left, right = list(one[start:end]), list(two[start:end])
+    return any(
+        left == right[-x:] + right[y : len(right) - x] + right[:y]
+        for x in range(1, _LONGEST + 1)
+        for y in range(1, _LONGEST + 1)
+        if x + y < len(left)  # without a middle it is one phrase that moved
+    )

@@ -1,0 +1,90 @@
+"""A question taken apart once, for all guards."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+
+from workers.semantic.guards.words import CONTRACTED, FUNCTION_WORDS
+
+_LEAST_STEM = 2
+_MAX_CHARACTERS = 16_384  # bounds what one pair can cost; what is longer is compared on its first part
+_QUOTES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "«": '"', "»": '"', "−": "-"})
+_WORD = re.compile(r"[A-Za-z](?:\+\+|#)|[^\W\d_]+(?:'[^\W\d_]+)*|\d+(?:[.,:]\d+)*|[%$€£]")
+_QUOTED = re.compile(r'"([^"\n]{1,200})"|`([^`\n]{1,200})`')
+_SENTENCE_END = re.compile(r"[.!?:;\n\"(]\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word as a guard sees it: `text` as written, `lower`, its `stem`, and whether a sentence begins here."""
+
+    text: str
+    lower: str
+    stem: str
+    first: bool
+
+    @property
+    def content(self) -> bool:
+        """Whether it carries the question's subject rather than its form."""
+        return self.lower not in FUNCTION_WORDS
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A question's words in order, and its quoted strings."""
+
+    words: tuple[Word, ...]
+    quoted: frozenset[str]
+
+    @property
+    def lowers(self) -> frozenset[str]:
+        """The distinct words, in lower case."""
+        return frozenset(word.lower for word in self.words)
+
+    @property
+    def stems(self) -> frozenset[str]:
+        """The distinct stems."""
+        return frozenset(word.stem for word in self.words)
+
+    @property
+    def content(self) -> tuple[Word, ...]:
+        """The words that carry the subject, in order."""
+        return tuple(word for word in self.words if word.content)
+
+
+@lru_cache(maxsize=64)
+def read(text: str) -> Reading:
+    """Take a question apart."""
+    text = unicodedata.normalize("NFKC", text[:_MAX_CHARACTERS]).translate(_QUOTES)
+    words: list[Word] = []
+    for match in _WORD.finditer(text):
+        first = not words or _SENTENCE_END.search(text, max(0, match.start() - 3), match.start()) is not None
+        for part in _expanded(match.group()):
+            words.append(Word(part, part.lower(), stem(part.lower()), first))
+            first = False
+    quoted = frozenset((one or two).strip().lower() for one, two in _QUOTED.findall(text))
+    return Reading(tuple(words), quoted)
+
+
+def stem(word: str) -> str:
+    """Cut a lower-case word's inflection, roughly: equal stems are forms of one word."""
+    for ending in ("ing", "ied", "ies", "ed", "es", "ly", "s"):
+        if word.endswith(ending) and len(word) - len(ending) >= _LEAST_STEM:
+            word = word.removesuffix(ending)
+            break
+    if len(word) > _LEAST_STEM:
+        word = word.rstrip("eyi") or word
+    return word[:-1] if len(word) > _LEAST_STEM and word[-1] == word[-2] else word
+
+
+def _expanded(word: str) -> tuple[str, ...]:
+    lower = word.lower()
+    if lower in CONTRACTED:
+        return CONTRACTED[lower]
+    if len(lower) > len("n't") and lower.endswith("n't"):
+        return word[:-3], "not"
+    base, apostrophe, ending = word.partition("'")
+    if apostrophe and ending.lower() in {"s", "re", "ll", "ve", "d", "m"}:
+        return (base,)
+    return (word,)

@@ -1,0 +1,111 @@
+"""The sentence encoder as an ONNX graph: BERT, mean pooling, unit length.
+
+Texts run one at a time, so there is no padding and no attention mask; and since int8 activations share
+one scale per tensor, a text's vector does not depend on which texts happened to travel with it.
+"""
+
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.semantic.minilm.canvas import Canvas
+from workers.semantic.minilm.quantise import by_column, by_row
+from workers.semantic.minilm.weights import Weights
+
+Precision: TypeAlias = Literal["fp32", "int8"]
+Matrix: TypeAlias = NDArray[np.float32]
+
+TOKENS = "tokens"
+DIMENSIONS = 384
+MAX_TOKENS = 256
+_LAYERS = 6
+_HEADS = 12
+_EPSILON = 1e-12
+
+
+def sentence_graph(weights: Weights, precision: Precision) -> bytes:
+    """Draw the encoder: int32 tokens [batch, length <= 256] to unit vectors [batch, 384], serialised."""
+    encoder = _Encoder(weights, precision)
+    hidden = encoder.embeddings()
+    for layer in range(_LAYERS):
+        hidden = encoder.layer(hidden, f"encoder.layer.{layer}")
+    vectors = encoder.pooled(hidden)
+    return encoder.canvas.model(tokens=TOKENS, vectors=vectors, dimensions=DIMENSIONS)
+
+
+class _Encoder:
+    def __init__(self, weights: Weights, precision: Precision) -> None:
+        self.canvas = Canvas()
+        self._weights = weights
+        self._quantised = precision == "int8"
+
+    def embeddings(self) -> str:
+        canvas = self.canvas
+        # There is one segment, so its embedding is folded into the positions'.
+        segment = self._weights["embeddings.token_type_embeddings.weight"][0]
+        table = self._weights["embeddings.position_embeddings.weight"][:MAX_TOKENS] + segment
+        zero = canvas.constant(np.array([0], dtype=np.int64))
+        length = canvas.standard("Shape", TOKENS, start=1)
+        positions = canvas.standard("Slice", canvas.constant(table), zero, length)
+        placed = canvas.standard("Add", self._words(), positions)
+        norm = self._pair("embeddings.LayerNorm")
+        return canvas.standard("LayerNormalization", placed, *norm, epsilon=_EPSILON)
+
+    def layer(self, hidden: str, prefix: str) -> str:
+        attended = self._attention(hidden, f"{prefix}.attention.self")
+        hidden = self._residual(attended, hidden, f"{prefix}.attention.output")
+        kernel, bias = self._dense(f"{prefix}.intermediate.dense")
+        widened = self.canvas.fused("BiasGelu", self._product(hidden, kernel), self.canvas.constant(bias))
+        return self._residual(widened, hidden, f"{prefix}.output")
+
+    def pooled(self, hidden: str) -> str:
+        axes = self.canvas.constant(np.array([1], dtype=np.int64))
+        mean = self.canvas.standard("ReduceMean", hidden, axes, keepdims=0)
+        return self.canvas.standard("LpNormalization", mean, axis=-1, p=2)
+
+    def _words(self) -> str:
+        canvas, table = self.canvas, self._weights["embeddings.word_embeddings.weight"]
+        if not self._quantised:
+            return canvas.standard("Gather", canvas.constant(table), TOKENS)
+        words = by_row(table)
+        values = canvas.standard("Gather", canvas.constant(words.values), TOKENS)
+        scales = canvas.standard("Gather", canvas.constant(words.scales), TOKENS)
+        return canvas.standard("Mul", canvas.standard("Cast", values, to=1), scales)
+
+    def _attention(self, hidden: str, prefix: str) -> str:
+        canvas = self.canvas
+        parts = [self._dense(f"{prefix}.{part}") for part in ("query", "key", "value")]
+        kernel = np.concatenate([kernel for kernel, _ in parts], axis=1)
+        bias = canvas.constant(np.concatenate([bias for _, bias in parts]))
+        if not self._quantised:
+            return canvas.fused("Attention", hidden, canvas.constant(kernel), bias, num_heads=_HEADS)
+        values, scale, zero = canvas.quantised_activation(hidden)
+        weight, weight_scale, weight_zero = self._int8(kernel)
+        no_mask = ""
+        inputs = (values, weight, bias, scale, weight_scale, no_mask, zero, weight_zero)
+        return canvas.fused("QAttention", *inputs, num_heads=_HEADS)
+
+    def _residual(self, inner: str, outer: str, prefix: str) -> str:
+        kernel, bias = self._dense(f"{prefix}.dense")
+        inputs = (self._product(inner, kernel), outer, *self._pair(f"{prefix}.LayerNorm"))
+        return self.canvas.fused(
+            "SkipLayerNormalization", *inputs, self.canvas.constant(bias), epsilon=_EPSILON
+        )
+
+    def _product(self, hidden: str, kernel: Matrix) -> str:
+        if not self._quantised:
+            return self.canvas.standard("MatMul", hidden, self.canvas.constant(kernel))
+        return self.canvas.fused("DynamicQuantizeMatMul", hidden, *self._int8(kernel))
+
+    def _int8(self, kernel: Matrix) -> tuple[str, str, str]:
+        quantised, constant = by_column(kernel), self.canvas.constant
+        zeros = np.zeros(quantised.scales.shape, dtype=np.int8)
+        return constant(quantised.values), constant(quantised.scales), constant(zeros)
+
+    def _dense(self, prefix: str) -> tuple[Matrix, Matrix]:
+        return self._weights[f"{prefix}.weight"].T, self._weights[f"{prefix}.bias"]
+
+    def _pair(self, prefix: str) -> tuple[str, str]:
+        constant = self.canvas.constant
+        return constant(self._weights[f"{prefix}.weight"]), constant(self._weights[f"{prefix}.bias"])

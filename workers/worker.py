@@ -1,0 +1,182 @@
+"""arq's Worker with its hot path replaced: a bell instead of polls, leases and fences instead of hope.
+
+Kept from arq 0.28: key names, payload and result layouts, the function registry, `ctx` and the start-up and
+shut-down hooks, so that a stock client can enqueue here and read results. Its claim, renew and finish are
+scripts (see shared/redis/lua), because the stock ones are unfenced and poll.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+import msgspec
+from arq.worker import Function, Worker
+from redis.exceptions import RedisError
+
+from shared import logs
+from shared.jobs import CLASSES, Claimed
+from shared.redis import keys
+from shared.wire.job import Payload, decode_payload
+from workers.context import WorkerContext
+from workers.leases import Leases
+from workers.outbox import Outbox
+from workers.run import run_job
+
+logger = logging.getLogger(__name__)
+
+BELL_WAIT_S = 1
+SCAN_EVERY_S = 1.0
+CLAIM_BATCH = 16
+"""Most jobs taken in one trip, so that one worker does not empty the bell while others stand idle."""
+RETRY_PAUSES_S = (0.05, 0.2, 0.5, 1.0)
+
+
+class SentinelWorker(Worker):
+    """Runs jobs in slots until it is told to stop; a Redis error pauses it and never ends it."""
+
+    def __init__(self, functions: Sequence[Function], context: WorkerContext) -> None:
+        settings = context.settings
+        super().__init__(
+            functions,
+            redis_pool=context.redis,
+            queue_name=keys.queue(),
+            max_jobs=settings.slots,
+            handle_signals=False,
+            ctx={"sentinel": context},
+        )
+        self._context = context
+        self._leases = Leases(context.jobs, settings.lease_s)
+        self._outbox = Outbox(context.redis, context.entries)
+        self._slot_freed = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._scanned_at = 0.0
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the worker was told to stop."""
+        return self._stopping.is_set()
+
+    def stop(self) -> None:
+        """Take no more jobs; `main` returns once those in work are done or handed back."""
+        self._stopping.set()
+
+    async def main(self) -> None:
+        """Work until stopped, then drain."""
+        self.ctx["redis"] = self._context.redis
+        background = [
+            asyncio.create_task(self._supervise(loop), name=name)
+            for name, loop in (
+                ("leases", self._leases.keep()),
+                ("outbox", self._outbox.run()),
+                ("index", self._context.feed.follow()),
+                ("heartbeat", self._beat()),
+            )
+        ]
+        taking = asyncio.create_task(self._take(), name="taking")
+        logger.info("worker ready", extra={"worker": self._context.worker_id, "slots": self.max_jobs})
+        await self._stopping.wait()
+        await _cancel([taking])
+        await self._drain()
+        await _cancel(background)
+        with contextlib.suppress(RedisError, OSError):
+            await self._outbox.drain()
+            await self._context.redis.delete(keys.worker(self._context.worker_id))
+
+    async def _supervise(self, loop: Coroutine[Any, Any, None]) -> None:
+        try:
+            await loop
+        except Exception:
+            # Without its loops a worker only looks alive: better to stop and be restarted.
+            logger.exception("background loop broke, stopping")
+            self.stop()
+
+    async def _take(self) -> None:
+        failures = 0
+        while True:
+            try:
+                await self._take_once()
+                failures = 0
+            except (RedisError, OSError) as error:
+                pause = RETRY_PAUSES_S[min(failures, len(RETRY_PAUSES_S) - 1)]
+                failures += 1
+                logger.warning("cannot take jobs", extra={"error": type(error).__name__, "pause_s": pause})
+                await asyncio.sleep(pause)
+
+    async def _take_once(self) -> None:
+        while len(self._leases) >= self.max_jobs:
+            self._slot_freed.clear()
+            await self._slot_freed.wait()
+        rung = await self._context.blocking.blpop([keys.bell(c) for c in CLASSES], timeout=BELL_WAIT_S)  # type: ignore[misc]
+        scan = time.monotonic() - self._scanned_at >= SCAN_EVERY_S
+        if rung is None and not scan:
+            return
+        now_ms, claimed = await self._context.jobs.claim(
+            self._context.worker_id,
+            lease_ms=int(self._context.settings.lease_s * 1000),
+            count=min(CLAIM_BATCH, self.max_jobs - len(self._leases)),
+            ids=[] if rung is None else [rung[1]],
+            scan=scan,
+        )
+        if scan:
+            self._scanned_at = time.monotonic()
+        for job in claimed:
+            self._start(job, now_ms)
+
+    def _start(self, claimed: Claimed, now_ms: int) -> None:
+        task = asyncio.create_task(self._work(claimed, now_ms), name=claimed.job_id)
+        self._leases.hold(claimed, task)
+        task.add_done_callback(lambda _: self._slot_freed.set())
+
+    async def _work(self, claimed: Claimed, now_ms: int) -> None:
+        logs.job_id.set(claimed.job_id)
+        try:
+            await run_job(self._context, self.functions, claimed, _payload(claimed), now_ms)
+            self._outbox.ring()
+        except asyncio.CancelledError:
+            if self._stopping.is_set():
+                await self._hand_back(claimed)
+        except Exception:
+            # The lease runs out and somebody tries again, at most `tries_max` times.
+            logger.exception("job broke its worker")
+
+    async def _hand_back(self, claimed: Claimed) -> None:
+        with contextlib.suppress(RedisError, OSError):
+            await self._context.jobs.release(claimed.job_id, claimed.token, "interactive")
+
+    async def _drain(self) -> None:
+        tasks = self._leases.tasks
+        logger.info("draining", extra={"in_work": len(tasks)})
+        if tasks:
+            await asyncio.wait(tasks, timeout=self._context.settings.drain_s)
+        await _cancel(self._leases.tasks)
+
+    async def _beat(self) -> None:
+        """Say every second that this worker lives and how busy it is."""
+        name = keys.worker(self._context.worker_id)
+        while True:
+            with contextlib.suppress(RedisError, OSError):
+                async with self._context.redis.pipeline(transaction=True) as pipe:
+                    pipe.hset(name, mapping={"slots": self.max_jobs, "busy": len(self._leases)})
+                    pipe.expire(name, 5)
+                    await pipe.execute()
+            await asyncio.sleep(1)
+
+
+def _payload(claimed: Claimed) -> Payload | None:
+    """Read the call; None when it expired unread or nobody can read it."""
+    if claimed.payload is None:
+        return None
+    try:
+        return decode_payload(claimed.payload)
+    except msgspec.DecodeError:
+        logger.error("payload unreadable")  # noqa: TRY400 - the error may quote the prompt
+        return None
+
+
+async def _cancel(tasks: "Sequence[asyncio.Task[None]]") -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
