@@ -19,6 +19,7 @@ from shared.clients import KeyRing, key_ring
 from shared.jobs import JobQueue
 from shared.redis import connect
 from shared.settings import Settings
+from shared.tasks import cancel
 
 logger = logging.getLogger(__name__)
 
@@ -83,9 +84,5 @@ async def ingress_context(settings: Settings) -> AsyncIterator[IngressContext]:
 def _background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
     task = asyncio.create_task(work)
 
-    async def end() -> None:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-    stack.push_async_callback(end)
+    stack.push_async_callback(cancel, [task])
     return task

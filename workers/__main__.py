@@ -38,7 +38,7 @@ async def work(settings: Settings) -> None:
         await worker.main()
 
 
-async def _registered(ctx: dict[Any, Any], *_args: Any, **_kwargs: Any) -> None:  # noqa: ARG001 - arq's name
+async def _registered(ctx: dict[Any, Any], *_args: Any, **_kwargs: Any) -> None:
     """Stand in arq's registry for the function that workers/run.py dispatches itself."""
 
 

@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 import httpx
 from arq.connections import ArqRedis
@@ -45,7 +46,7 @@ async def worker_context(settings: Settings) -> AsyncIterator[WorkerContext]:
     """
     worker_id = f"{socket.gethostname()}-{os.getpid()}"
     async with AsyncExitStack() as stack:
-        redis = _arq_redis(settings, worker_id)
+        redis = arq_redis(settings, worker_id)
         blocking = connect.connect(
             settings.redis_url, settings, blocking_s=BLOCK_MS / 1000, client_name=f"{worker_id}-bell"
         )
@@ -82,12 +83,6 @@ async def worker_context(settings: Settings) -> AsyncIterator[WorkerContext]:
         )
 
 
-def _arq_redis(settings: Settings, client_name: str) -> ArqRedis:
-    # arq's client only adds enqueue_job; the pool with our deadlines is what matters.
-    plain = connect.connect(settings.redis_url, settings, client_name=client_name)
-    return ArqRedis(pool_or_conn=plain.connection_pool)
-
-
 def _http(settings: Settings) -> httpx.AsyncClient:
     # A slot never waits for a connection: the provider's limits are paced, not queued for. Each call has a
     # total deadline of its own, of which httpx knows only the parts.
@@ -95,6 +90,12 @@ def _http(settings: Settings) -> httpx.AsyncClient:
         timeout=settings.provider_deadline_s,
         limits=httpx.Limits(max_connections=settings.slots * 2, max_keepalive_connections=settings.slots),
     )
+
+
+def arq_redis(settings: Settings, client_name: str) -> ArqRedis:
+    """Make arq's client, which can also enqueue, on connections whose every wait ends."""
+    pool = connect.pool(settings.redis_url, settings, client_name=client_name)
+    return cast("ArqRedis", ArqRedis.from_pool(pool))
 
 
 async def _embedder(settings: Settings, http: httpx.AsyncClient) -> tuple[Embedder, str]:

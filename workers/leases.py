@@ -35,9 +35,9 @@ class Leases:
         return len(self._held)
 
     @property
-    def tasks(self) -> "list[asyncio.Task[None]]":
-        """The tasks of the jobs in work."""
-        return [held.task for held in self._held.values()]
+    def held(self) -> list[Held]:
+        """The jobs in work."""
+        return list(self._held.values())
 
     def hold(self, claimed: Claimed, task: "asyncio.Task[None]") -> None:
         """Keep a job's lease alive until its task is done."""

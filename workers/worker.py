@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 from shared import logs
 from shared.jobs import CLASSES, Claimed
 from shared.redis import keys
+from shared.tasks import cancel
 from shared.wire.job import Payload, decode_payload
 from workers.context import WorkerContext
 from workers.leases import Leases
@@ -75,12 +76,12 @@ class SentinelWorker(Worker):
                 ("heartbeat", self._beat()),
             )
         ]
-        taking = asyncio.create_task(self._take(), name="taking")
+        taking = asyncio.create_task(self._supervise(self._take()), name="taking")
         logger.info("worker ready", extra={"worker": self._context.worker_id, "slots": self.max_jobs})
         await self._stopping.wait()
-        await _cancel([taking])
+        await cancel([taking])
         await self._drain()
-        await _cancel(background)
+        await cancel(background)
         with contextlib.suppress(RedisError, OSError):
             await self._outbox.drain()
             await self._context.redis.delete(keys.worker(self._context.worker_id))
@@ -104,6 +105,10 @@ class SentinelWorker(Worker):
                 failures += 1
                 logger.warning("cannot take jobs", extra={"error": type(error).__name__, "pause_s": pause})
                 await asyncio.sleep(pause)
+            except Exception:
+                # Taking jobs is what a worker is for: whatever this was, the next round may do better.
+                logger.exception("taking jobs broke")
+                await asyncio.sleep(RETRY_PAUSES_S[-1])
 
     async def _take_once(self) -> None:
         while len(self._leases) >= self.max_jobs:
@@ -136,22 +141,24 @@ class SentinelWorker(Worker):
             await run_job(self._context, self.functions, claimed, _payload(claimed), now_ms)
             self._outbox.ring()
         except asyncio.CancelledError:
-            if self._stopping.is_set():
-                await self._hand_back(claimed)
+            # The lease was lost, or the drain time is over and `_drain` hands the job back.
+            return
         except Exception:
             # The lease runs out and somebody tries again, at most `tries_max` times.
             logger.exception("job broke its worker")
 
-    async def _hand_back(self, claimed: Claimed) -> None:
-        with contextlib.suppress(RedisError, OSError):
-            await self._context.jobs.release(claimed.job_id, claimed.token, "interactive")
-
     async def _drain(self) -> None:
-        tasks = self._leases.tasks
-        logger.info("draining", extra={"in_work": len(tasks)})
-        if tasks:
-            await asyncio.wait(tasks, timeout=self._context.settings.drain_s)
-        await _cancel(self._leases.tasks)
+        """Let what is in work finish within the drain time, and hand the rest back at once."""
+        held = self._leases.held
+        logger.info("draining", extra={"in_work": len(held)})
+        if held:
+            await asyncio.wait([job.task for job in held], timeout=self._context.settings.drain_s)
+        left = self._leases.held
+        await cancel([job.task for job in left])
+        for job in left:
+            # The script refuses for a job that settled after all.
+            with contextlib.suppress(RedisError, OSError):
+                await self._context.jobs.release(job.claimed.job_id, job.claimed.token, "interactive")
 
     async def _beat(self) -> None:
         """Say every second that this worker lives and how busy it is."""
@@ -174,9 +181,3 @@ def _payload(claimed: Claimed) -> Payload | None:
     except msgspec.DecodeError:
         logger.error("payload unreadable")  # noqa: TRY400 - the error may quote the prompt
         return None
-
-
-async def _cancel(tasks: "Sequence[asyncio.Task[None]]") -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

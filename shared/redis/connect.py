@@ -28,14 +28,21 @@ START_DELAYS_S = (1.0, 2.0, 4.0)
 """Pauses between attempts to reach Redis at start: it may be starting too."""
 
 
-def connect(url: str, settings: Settings, *, blocking_s: float = 0.0, client_name: str) -> Redis:
-    """Make a client; nothing is sent yet.
+def connect(url: str, settings: Settings, *, client_name: str, blocking_s: float = 0.0) -> Redis:
+    """Make a client with a pool of its own, which closes with it; nothing is sent yet."""
+    return Redis.from_pool(pool(url, settings, client_name=client_name, blocking_s=blocking_s))
+
+
+def pool(
+    url: str, settings: Settings, *, client_name: str, blocking_s: float = 0.0
+) -> BlockingConnectionPool:
+    """Make connections whose every wait ends.
 
     `blocking_s` is the longest that a blocking command may rest on the server, added to the deadline.
     One immediate retry covers a connection that a Redis restart has closed; a timeout is not retried,
     because a paused Redis would only be waited for twice.
     """
-    pool: BlockingConnectionPool = BlockingConnectionPool.from_url(
+    made: BlockingConnectionPool = BlockingConnectionPool.from_url(
         url,
         max_connections=settings.redis_connections,
         timeout=settings.redis_timeout_s,
@@ -46,7 +53,7 @@ def connect(url: str, settings: Settings, *, blocking_s: float = 0.0, client_nam
         client_name=client_name,
         **_keepalive(url),
     )
-    return Redis(connection_pool=pool)
+    return made
 
 
 def _keepalive(url: str) -> dict[str, Any]:

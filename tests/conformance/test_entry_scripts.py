@@ -82,10 +82,16 @@ async def test_a_vector_is_dropped_only_when_its_entry_is_gone(entries: EntrySto
     assert await store.exists(keys.index("part")) == 0
 
 
+async def put(store: Redis, data: bytes) -> None:
+    """Write an entry's bytes as they are."""
+    mapping: dict[str | bytes, bytes | float | int | str] = {"data": data}
+    await store.hset(keys.entry("fp"), mapping=mapping)  # type: ignore[misc]
+
+
 async def test_an_entry_of_another_release_is_a_miss(entries: EntryStore, store: Redis) -> None:
     """Unreadable is not an error: the answer can be bought again."""
     later = msgspec.msgpack.encode({**msgspec.to_builtins(commit("5").entry), "v": 99})
-    await store.hset(keys.entry("fp"), "data", later)  # type: ignore[misc]
+    await put(store, later)
     assert await entries.read("fp") is None
-    await store.hset(keys.entry("fp"), "data", b"\xc1")  # type: ignore[misc]
+    await put(store, b"\xc1")
     assert await entries.read("fp") is None

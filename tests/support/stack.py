@@ -63,6 +63,12 @@ class Stack:
         records: list[dict[str, Any]] = found["calls"] if isinstance(found, dict) else found
         return [r for r in records if r["path"] == path and r.get("phase", "finished") == "finished"]
 
+    def wait_for_calls(self, count: int) -> None:
+        """Return once so many calls have reached the simulator."""
+        query = {"arrived": count, "wait_s": 20}
+        found = httpx.get(f"{self.simulator}/_simulator/calls/count", params=query, timeout=30).json()
+        assert found["reached"], f"only {found['arrived']} of {count} calls arrived"
+
     def script(self, *rules: Mapping[str, Any]) -> None:
         """Tell the simulator how to behave from now on."""
         httpx.put(f"{self.simulator}/_simulator/script", json=list(rules)).raise_for_status()

@@ -119,7 +119,11 @@ class IndexFeed:
 
 
 def _put(index: PartitionIndex, entry_id: str, row: IndexRow) -> None:
-    index.upsert(entry_id, np.frombuffer(row.vector, dtype="<f4"), row.expires_at_ms)
+    try:
+        index.upsert(entry_id, np.frombuffer(row.vector, dtype="<f4"), row.expires_at_ms)
+    except ValueError:
+        # Of another length, or not finite: one bad row must not end the feed of all others.
+        logger.warning("index row unusable", extra={"entry_id": entry_id})
 
 
 def _order(stream_id: bytes) -> tuple[int, int]:

@@ -65,8 +65,9 @@ class Jina:
                 body = await self._post(texts)
         except TimeoutError as error:
             raise EmbedderError("timeout") from error
-        except httpx.HTTPError as error:
-            # Only the kind: httpx's messages may hold the URL, and its requests hold the key.
+        except (httpx.HTTPError, httpx.InvalidURL, RuntimeError, ValueError) as error:
+            # A closed client is a RuntimeError, text or a key that cannot be encoded a ValueError. Only the
+            # kind is told: httpx's messages may hold the URL, and its requests hold the key.
             raise EmbedderError(f"transport: {type(error).__name__}") from None
         return self._decoded(body, texts)
 

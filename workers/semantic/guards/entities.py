@@ -1,12 +1,13 @@
 """Names, acronyms and quoted strings must not be exchanged for others."""
 
 from workers.semantic.guards.reading import Reading, Word
+from workers.semantic.guards.slips import slip
 from workers.semantic.guards.verdict import Verdict
 
 NAME = "entities"
 
 _MOSTLY = 0.6
-_ACRONYM = 2
+_SOLID = 4  # letters that are hardly found in a row by chance
 
 
 def entities(asked: Reading, stored: Reading) -> Verdict:
@@ -22,14 +23,16 @@ def _unmatched(reading: Reading, other: Reading) -> bool:
     names = _names(reading)
     if not names:
         return False
-    lowers, stems, initials = other.lowers, other.stems, _initials(other)
-    joined = "".join(word.lower for word in other.words)
-    return any(
-        name.lower not in lowers
-        and name.stem not in stems
-        and name.lower not in initials
-        and not (len(name.lower) > 3 and name.lower in joined)
-        and not any(_swapped_letters(name.lower, word) for word in lowers)
+    # "WHO" is not matched by a "who".
+    words = [word for word in other.words if word.content or _acronym(word)]
+    known = {word.lower for word in words} | {word.stem for word in words}
+    joined, initials = "".join(word.lower for word in other.words), _initials(other)
+    return not all(
+        name.lower in known
+        or name.stem in known
+        or name.lower in initials
+        or (len(name.lower) >= _SOLID and name.lower in joined)
+        or any(slip(name.lower, word.lower) for word in words)
         for name in names
     )
 
@@ -39,16 +42,16 @@ def _names(reading: Reading) -> list[Word]:
     capitals = sum(word.text[0].isupper() for word in words)
     if capitals > _MOSTLY * len(words):
         return []  # a title or a shout: capitals say nothing
-    return [word for word in words if word.content and word.text[0].isupper() and not word.first]
+    return [
+        word
+        for word in words
+        if _acronym(word) or (word.content and word.text[0].isupper() and not word.first)
+    ]
+
+
+def _acronym(word: Word) -> bool:
+    return len(word.text) > 1 and word.text.isupper()
 
 
 def _initials(reading: Reading) -> str:
     return "".join(word.lower[0] for word in reading.words)
-
-
-def _swapped_letters(name: str, word: str) -> bool:
-    """Whether two letters next to each other changed places: a typing slip, hardly another name."""
-    if len(name) != len(word) or name == word:
-        return False
-    places = [i for i, (x, y) in enumerate(zip(name, word, strict=True)) if x != y]
-    return len(places) == 2 and places[1] == places[0] + 1 and sorted(name) == sorted(word)

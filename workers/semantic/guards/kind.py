@@ -1,15 +1,19 @@
 """Who, when, where, why, how many: what is asked for, and which one of many."""
 
+from itertools import pairwise
+
 from workers.semantic.guards.reading import Reading
 from workers.semantic.guards.verdict import Verdict
+from workers.semantic.guards.words import listed
 
 NAME = "kind"
 
 _KINDS = {"who": "who", "whom": "who", "whose": "who", "when": "when", "where": "where", "why": "why"}
-_SELECTORS = frozenset(
-    "latest earliest newest oldest first last next previous only distinct unique average median total all "
-    "largest biggest smallest highest lowest longest shortest tallest cheapest fastest nearest closest "
-    "most least maximum minimum".split()
+_HOW = {"many": "count", "much": "amount", "come": "why", "long": "duration"}
+_TIMES = listed("year month day date time")
+_SELECTORS = listed(
+    "latest earliest newest oldest distinct unique average median largest biggest smallest highest lowest "
+    "longest shortest tallest cheapest fastest nearest closest maximum minimum"
 )
 
 
@@ -20,23 +24,31 @@ def kind(asked: Reading, stored: Reading) -> Verdict:
         return Verdict(NAME, passed=False, reason="another question word")
     if asked.lowers & _SELECTORS != stored.lowers & _SELECTORS:
         return Verdict(NAME, passed=False, reason="only one selects")
+    if _counts(asked) != _counts(stored):
+        return Verdict(NAME, passed=False, reason="only one counts")
     if _former(asked) != _former(stored):
         return Verdict(NAME, passed=False, reason="only one is about the past")
     return Verdict(NAME, passed=True, reason="the same is asked for")
 
 
 def _kinds(reading: Reading) -> set[str]:
-    words = reading.words
-    kinds = {_KINDS[word.lower] for word in words if word.lower in _KINDS}
-    for i, word in enumerate(words[:-1]):
-        if word.lower == "how":
-            after = words[i + 1].lower
-            kinds.add({"many": "count", "much": "amount", "come": "why", "long": "duration"}.get(after, "how"))
+    lowers = [word.lower for word in reading.words]
+    kinds = {_KINDS[word] for word in lowers if word in _KINDS}
+    for i, word in enumerate(lowers[:-1]):
+        if word == "how":
+            kinds.add(
+                "duration" if lowers[i + 1 : i + 3] == ["much", "time"] else _HOW.get(lowers[i + 1], "how")
+            )
+        elif word in {"what", "which"} and lowers[i + 1] in _TIMES:
+            kinds.add("when")
     return kinds
+
+
+def _counts(reading: Reading) -> bool:
+    lowers = [word.lower for word in reading.words]
+    return "number" in lowers or "count" in lowers or ("how", "many") in pairwise(lowers)
 
 
 def _former(reading: Reading) -> bool:
     lowers = [word.lower for word in reading.words]
-    return any(
-        lowers[i : i + 2] == ["use", "to"] or lowers[i : i + 3] == ["used", "to", "be"] for i in range(len(lowers))
-    )
+    return any(lowers[i : i + 3] in (["use", "to", "be"], ["used", "to", "be"]) for i in range(len(lowers)))

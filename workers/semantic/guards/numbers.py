@@ -4,6 +4,7 @@ import re
 from collections import Counter
 
 from workers.semantic.guards.reading import Reading, Word
+from workers.semantic.guards.units import UNITS
 from workers.semantic.guards.verdict import Verdict
 from workers.semantic.guards.words import NUMBERS
 
@@ -12,45 +13,6 @@ NAME = "numbers"
 _NUMERAL = re.compile(r"\d")
 _THOUSANDS = re.compile(r"^\d{1,3}(?:,\d{3})+(?:\.\d+)?$")
 _MULTIPLES = {"k": 1_000, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
-_UNITS = {
-    form: forms.split()[0]
-    for forms in (
-        "% percent pct",
-        "$ dollar dollars usd",
-        "€ euro euros eur",
-        "£ pound pounds gbp lb lbs",
-        "km kilometer kilometers kilometre kilometres",
-        "m meter meters metre metres",
-        "cm centimeter centimeters centimetre centimetres",
-        "mm millimeter millimeters millimetre millimetres",
-        "mi mile miles",
-        "ft foot feet",
-        "inch inches",
-        "kg kilo kilos kilogram kilograms",
-        "g gram grams",
-        "mg milligram milligrams",
-        "oz ounce ounces",
-        "l liter liters litre litres",
-        "ml milliliter milliliters millilitre millilitres",
-        "s sec secs second seconds",
-        "min mins minute minutes",
-        "h hr hrs hour hours",
-        "d day days",
-        "wk week weeks",
-        "month months",
-        "yr yrs year years",
-        "kb kilobyte kilobytes",
-        "mb megabyte megabytes",
-        "gb gigabyte gigabytes",
-        "tb terabyte terabytes",
-        "am",
-        "pm",
-        "c celsius",
-        "f fahrenheit",
-        "kelvin",
-    )
-    for form in forms.split()
-}
 _BEFORE = frozenset("$€£")
 _DATES = {
     form: forms.split()[0]
@@ -145,7 +107,7 @@ def _measured(reading: Reading) -> dict[str, str]:
             continue
         before = words[i - 1].lower if i else ""
         after = words[i + 1].lower if i + 1 < len(words) else ""
-        unit = _UNITS.get(before) if before in _BEFORE else _UNITS.get(after)
+        unit = UNITS.get(before) if before in _BEFORE else UNITS.get(after)
         if unit is not None:
             measured[value] = unit
     return measured

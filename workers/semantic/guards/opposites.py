@@ -73,6 +73,11 @@ inside outside
 on off
 in out
 first last
+first later
+earlier later
+smaller larger
+smaller bigger
+younger older
 earliest latest
 oldest youngest
 oldest newest
@@ -144,7 +149,6 @@ client server
 horizontal vertical
 row column
 all none
-all any
 lawful illegal
 legal unlawful
 eat avoid

@@ -4,15 +4,16 @@ from collections.abc import Sequence
 
 from workers.semantic.guards.reading import Reading
 from workers.semantic.guards.verdict import Verdict
+from workers.semantic.guards.words import listed
 
 NAME = "order"
 
-_DIRECTED = frozenset("from to into in onto on than before after over under by of as for against".split())
-_SYMMETRIC = frozenset(
+_DIRECTED = listed("from to into in onto on than before after over under by of as for against")
+_SYMMETRIC = listed(
     "and or vs versus between differ differs difference differences different compare compared comparison "
-    "related married similar same".split()
+    "related married engaged dating friends similar same"
 )
-_PASSIVE = frozenset("was were been being is are be".split())
+_PASSIVE = listed("was were been being is are be")
 _LONGEST = 4
 
 
@@ -35,31 +36,40 @@ def _crossed(asked: Reading, stored: Reading) -> bool:
     """Whether some preposition's object has become the other's bystander, and the reverse."""
     here, there = _objects(asked), _objects(stored)
     return any(
-        one != two
+        preposition == also
+        and sort == other_sort
+        and one != two
         and one in stored.stems
         and two in asked.stems
-        and (preposition, one) not in there
-        and (preposition, two) not in here
-        for preposition, one in here
-        for also, two in there
-        if also == preposition
+        and (preposition, sort, one) not in there
+        and (preposition, sort, two) not in here
+        for preposition, sort, one in here
+        for also, other_sort, two in there
     )
 
 
-def _objects(reading: Reading) -> set[tuple[str, str]]:
-    objects: set[tuple[str, str]] = set()
+def _objects(reading: Reading) -> set[tuple[str, str, str]]:
+    """Each preposition with what follows it: a name, a number or a plain word, and which."""
+    objects: set[tuple[str, str, str]] = set()
     for i, word in enumerate(reading.words):
         if word.lower in _DIRECTED:
             following = next((w for w in reading.words[i + 1 : i + 4] if w.content), None)
             if following is not None:
-                objects.add((word.lower, following.stem))
+                objects.add((word.lower, _sort(following.text), following.stem))
     return objects
+
+
+def _sort(text: str) -> str:
+    # Only things of one sort can change places: "to Paris" and "to pay" cannot.
+    if text[0].isupper():
+        return "name"
+    return "word" if text[0].isalpha() else "number"
 
 
 def _exchanged(asked: Reading, stored: Reading) -> bool:
     here = [word.stem for word in asked.content]
     there = [word.stem for word in stored.content]
-    if sorted(here) != sorted(there) or len(here) < 2:
+    if sorted(here) != sorted(there):
         return False
     flipped = _passive(asked) != _passive(stored)
     return _is_exchange(here, there) != flipped

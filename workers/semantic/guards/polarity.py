@@ -5,12 +5,13 @@ from collections import Counter
 from workers.semantic.guards.opposites import OPPOSITES
 from workers.semantic.guards.reading import Reading
 from workers.semantic.guards.verdict import Verdict
+from workers.semantic.guards.words import listed
 
 NAME = "polarity"
 
-_NEGATORS = frozenset("not never without none nobody nothing neither nor except".split())
+_NEGATORS = listed("not never without none nobody nothing neither nor except")
 # "Whether or not", "why or why not", "if not": a turn of phrase that denies nothing.
-_EMPTY_BEFORE_NOT = frozenset("or why if".split())
+_EMPTY_BEFORE_NOT = listed("or why if")
 
 
 def polarity(asked: Reading, stored: Reading) -> Verdict:

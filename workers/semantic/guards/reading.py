@@ -5,19 +5,27 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-from workers.semantic.guards.words import CONTRACTED, FUNCTION_WORDS
+from workers.semantic.guards.words import CONTRACTED, FUNCTION_WORDS, listed
 
 _LEAST_STEM = 2
 _MAX_CHARACTERS = 16_384  # bounds what one pair can cost; what is longer is compared on its first part
-_QUOTES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "«": '"', "»": '"', "−": "-"})
+# Typographic quotes and the minus sign, as they are typed.
+_PLAIN = str.maketrans(
+    {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00ab": '"', "\u00bb": '"', "\u2212": "-"}
+)
 _WORD = re.compile(r"[A-Za-z](?:\+\+|#)|[^\W\d_]+(?:'[^\W\d_]+)*|\d+(?:[.,:]\d+)*|[%$€£]")
+# Some writers and many tools put a space before a contraction's ending.
+_SPLIT_CONTRACTION = re.compile(r" (?=(?:n't|'(?:t|s|re|ll|ve|d|m))\b)", re.IGNORECASE)
 _QUOTED = re.compile(r'"([^"\n]{1,200})"|`([^`\n]{1,200})`')
 _SENTENCE_END = re.compile(r"[.!?:;\n\"(]\s*$")
+
+_AUXILIARIES = {"s": "is", "re": "are", "ll": "will", "ve": "have", "d": "would", "m": "am"}
+_SUBJECTS = listed("what who where when why how it that there here he she")
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word as a guard sees it: `text` as written, `lower`, its `stem`, and whether a sentence begins here."""
+    """A word as written, in lower case and as its stem, and whether it is the first of a sentence."""
 
     text: str
     lower: str
@@ -56,7 +64,8 @@ class Reading:
 @lru_cache(maxsize=64)
 def read(text: str) -> Reading:
     """Take a question apart."""
-    text = unicodedata.normalize("NFKC", text[:_MAX_CHARACTERS]).translate(_QUOTES)
+    text = unicodedata.normalize("NFKC", text[:_MAX_CHARACTERS]).translate(_PLAIN)
+    text = _SPLIT_CONTRACTION.sub("", text)
     words: list[Word] = []
     for match in _WORD.finditer(text):
         first = not words or _SENTENCE_END.search(text, max(0, match.start() - 3), match.start()) is not None
@@ -85,6 +94,8 @@ def _expanded(word: str) -> tuple[str, ...]:
     if len(lower) > len("n't") and lower.endswith("n't"):
         return word[:-3], "not"
     base, apostrophe, ending = word.partition("'")
-    if apostrophe and ending.lower() in {"s", "re", "ll", "ve", "d", "m"}:
-        return (base,)
+    if apostrophe and ending.lower() in _AUXILIARIES:
+        auxiliary = _AUXILIARIES[ending.lower()]
+        # After other words "'s" is possession.
+        return (base, auxiliary) if ending.lower() != "s" or base.lower() in _SUBJECTS else (base,)
     return (word,)
