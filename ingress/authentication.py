@@ -1,6 +1,6 @@
 """Who asks: the API key of a request, from `X-API-Key` or `Authorization: Bearer`."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar.connection import ASGIConnection
@@ -10,7 +10,7 @@ from ingress.exchange import exchange_of
 from shared.clients import Client, KeyRing
 from shared.errors import InvalidKey, PermissionDenied
 
-Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]
+Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
 
 
 def presented_key(api_key: str | None, authorization: str | None) -> str | None:
@@ -25,7 +25,8 @@ def presented_key(api_key: str | None, authorization: str | None) -> str | None:
 def authenticated(ring: KeyRing) -> Guard:
     """Make a guard that lets known keys in and notes whose they are; raises InvalidKey."""
 
-    def guard(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+    # Coroutines, although they await nothing: Litestar runs plain functions in a thread.
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
         headers = connection.headers
         key = presented_key(headers.get("x-api-key"), headers.get("authorization"))
         exchange_of(connection.scope).client = ring.identify(key)
@@ -33,7 +34,7 @@ def authenticated(ring: KeyRing) -> Guard:
     return guard
 
 
-def admin_only(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+async def admin_only(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
     """Let admins in; raises PermissionDenied."""
     if client_of(connection).role != "admin":
         raise PermissionDenied("This address needs an admin key.")

@@ -34,6 +34,8 @@ class DrainingServer(uvicorn.Server):
                 access_log=False,
                 log_config=None,
                 server_header=False,
+                # No header of a caller may say who it is; a proxy in front is configured where it stands.
+                proxy_headers=False,
                 date_header=True,
                 timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=CLOSING_S,

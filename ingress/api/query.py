@@ -18,7 +18,7 @@ from ingress.preferences import Preferences, read_cache_control, read_prefer
 from ingress.problems import problem_response
 from ingress.question import QueryRequest, completion_of, policy_of, scope_of
 from shared.clients import Client
-from shared.wire.outcome import Failed, Timings
+from shared.wire.outcome import Answer, Completed, Failed, Timings
 
 OK, ACCEPTED = 200, 202
 PreferHeader = Annotated[
@@ -59,12 +59,15 @@ async def query(
     question = _question(ctx, client, data, cache_control, preferences)
     reply = await ask(ctx, client, question, exchange)
     match reply:
-        case ExactHit():
+        case ExactHit(entry=entry):
+            _mark_simulated(exchange, entry.answer)
             return _answered(exchange, views.of_exact_hit(reply, data.metadata), Timings())
         case Settled(result=result) if isinstance(result.r, Failed):
             urls = {"self": f"/v1/jobs/{result.id}"}
             return problem_response(request, result.r, job_id=result.id, urls=urls)
-        case Settled():
+        case Settled(result=result):
+            if isinstance(result.r, Completed):
+                _mark_simulated(exchange, result.r.answer)
             return _answered(exchange, views.of_settled(reply, data.metadata), views.timings_of(reply))
         case Pending():
             return _accepted(views.of_pending(reply, question.completion.model, data.metadata))
@@ -82,6 +85,12 @@ def _question(
         only_if_cached=directives.only_if_cached,
         metadata=data.metadata,
     )
+
+
+def _mark_simulated(exchange: Exchange, answer: Answer) -> None:
+    # Nobody shall take the simulator's inventions for a model's answers, also when they come from the cache.
+    if answer.simulated:
+        exchange.headers["X-Sentinel-Simulated"] = "true"
 
 
 def _answered(exchange: Exchange, view: views.JobView, timings: Timings) -> Response[bytes]:
