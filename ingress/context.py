@@ -16,6 +16,7 @@ from ingress.admission import Admission
 from ingress.drain import Drain
 from ingress.hub import RECHECK_S, WaiterHub
 from shared.clients import KeyRing, key_ring
+from shared.heartbeats import Heartbeats
 from shared.jobs import JobQueue
 from shared.redis import connect
 from shared.settings import Settings
@@ -37,6 +38,7 @@ class IngressContext(Struct, frozen=True, kw_only=True):
     cache: Redis
     admission: Admission
     jobs: JobQueue
+    heartbeats: Heartbeats
     hub: WaiterHub
     drain: Drain
     draining: "asyncio.Task[None]"
@@ -75,6 +77,7 @@ async def ingress_context(settings: Settings) -> AsyncIterator[IngressContext]:
             cache=cache,
             admission=Admission(queue, cache, settings),
             jobs=jobs,
+            heartbeats=Heartbeats(queue),
             hub=hub,
             drain=drain,
             draining=draining,

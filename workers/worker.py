@@ -8,8 +8,11 @@ scripts (see shared/redis/lua), because the stock ones are unfenced and poll.
 import asyncio
 import contextlib
 import logging
+import os
+import socket
 import time
 from collections.abc import Coroutine, Sequence
+from importlib.metadata import version
 from typing import Any
 
 import msgspec
@@ -17,6 +20,7 @@ from arq.worker import Function, Worker
 from redis.exceptions import RedisError
 
 from shared import logs
+from shared.heartbeats import BEAT_S, Heartbeat, Heartbeats
 from shared.jobs import CLASSES, Claimed
 from shared.redis import keys
 from shared.tasks import cancel
@@ -51,6 +55,7 @@ class SentinelWorker(Worker):
         self._context = context
         self._leases = Leases(context.jobs, settings.lease_s)
         self._outbox = Outbox(context.redis, context.entries)
+        self._heartbeats = Heartbeats(context.redis)
         self._slot_freed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._scanned_at = 0.0
@@ -84,7 +89,7 @@ class SentinelWorker(Worker):
         await cancel(background)
         with contextlib.suppress(RedisError, OSError):
             await self._outbox.drain()
-            await self._context.redis.delete(keys.worker(self._context.worker_id))
+            await self._heartbeats.end(self._context.worker_id)
 
     async def _supervise(self, loop: Coroutine[Any, Any, None]) -> None:
         try:
@@ -162,14 +167,18 @@ class SentinelWorker(Worker):
 
     async def _beat(self) -> None:
         """Say every second that this worker lives and how busy it is."""
-        name = keys.worker(self._context.worker_id)
         while True:
+            beat = Heartbeat(
+                worker=self._context.worker_id,
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                version=version("sentinel-gateway"),
+                slots=self.max_jobs,
+                busy=len(self._leases),
+            )
             with contextlib.suppress(RedisError, OSError):
-                async with self._context.redis.pipeline(transaction=True) as pipe:
-                    pipe.hset(name, mapping={"slots": self.max_jobs, "busy": len(self._leases)})
-                    pipe.expire(name, 5)
-                    await pipe.execute()
-            await asyncio.sleep(1)
+                await self._heartbeats.beat(beat)
+            await asyncio.sleep(BEAT_S)
 
 
 def _payload(claimed: Claimed) -> Payload | None:

@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from ingress.context import IngressContext
 from shared import metrics
 from shared.errors import RedisUnavailable
+from shared.heartbeats import Heartbeat
 from shared.redis.connect import translated
 
 OK, UNAVAILABLE = 200, 503
@@ -28,6 +29,8 @@ async def readyz(ctx: NamedDependency[IngressContext], verbose: str | None = Non
     body: dict[str, Any] = {"status": "ok" if ready else "unavailable"}
     if verbose is not None:
         body["checks"] = checks
+        # No worker is no reason to be unready: exact hits are served all the same.
+        body["workers"] = await _workers(ctx)
         body["in_flight"] = ctx.drain.in_flight
         body["redis_roles"] = "shared" if ctx.cache is ctx.queue else "separate"
     return Response(
@@ -42,6 +45,13 @@ async def readyz(ctx: NamedDependency[IngressContext], verbose: str | None = Non
 def show_metrics() -> Response[bytes]:
     """Return the metrics of every process that shares this machine's directory."""
     return Response(metrics.exposition(), headers={"Content-Type": metrics.CONTENT_TYPE})
+
+
+async def _workers(ctx: IngressContext) -> list[Heartbeat]:
+    try:
+        return await ctx.heartbeats.alive()
+    except RedisUnavailable:
+        return []
 
 
 async def _checks(ctx: IngressContext) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -59,7 +60,11 @@ class Fleet:
             port = plan.simulator_port
             await self._start(self._simulator, lambda: ports.accepts("127.0.0.1", port))
         host = ports.reachable_host(plan.settings.host)
-        await self._start([*self._ingress, *self._workers], lambda: is_ready(host, plan.settings.port))
+
+        async def ready() -> bool:
+            return await is_ready(host, plan.settings.port, plan.settings.workers)
+
+        await self._start([*self._ingress, *self._workers], ready)
 
     async def keep_running(self) -> None:
         """Restart whatever ends, for ever."""
@@ -116,19 +121,20 @@ class Fleet:
             file.unlink(missing_ok=True)
 
 
-async def is_ready(host: str, port: int) -> bool:
-    """Whether GET /readyz answers 200 within two seconds."""
+async def is_ready(host: str, port: int, workers: int) -> bool:
+    """Whether the ingress is ready, within two seconds, and has heard of so many workers."""
     try:
         async with asyncio.timeout(2):
             reader, writer = await asyncio.open_connection(host, port)
             try:
-                writer.write(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-                return b" 200 " in await reader.readline()
+                writer.write(b"GET /readyz?verbose HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                head, _, body = (await reader.read()).partition(b"\r\n\r\n")
             finally:
                 writer.close()
                 with contextlib.suppress(OSError):
                     await writer.wait_closed()
-    except (OSError, TimeoutError):
+        return b" 200 " in head.partition(b"\r\n")[0] and len(json.loads(body)["workers"]) >= workers
+    except (OSError, TimeoutError, ValueError, KeyError):
         return False
 
 

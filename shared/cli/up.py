@@ -49,7 +49,7 @@ async def _live(plan: Plan, began: float) -> None:
             say(summary(plan, version("sentinel-gateway"), time.monotonic() - began))
             await unless(interrupts.stop, fleet.keep_running())
     finally:
-        say("Stopping in order: ingress, workers, Redis. Ctrl-C again stops at once.")
+        say("Stopping in order: ingress, workers, simulator, Redis. Ctrl-C again stops at once.")
         await fleet.close(interrupts.kill)
         say("Everything has stopped.")
 

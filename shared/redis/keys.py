@@ -93,8 +93,13 @@ def outbox() -> str:
     return "sentinel:outbox"
 
 
+def workers() -> str:
+    """zset: worker id → its last heartbeat, in Redis ms; trimmed by every beat."""
+    return "sentinel:workers"
+
+
 def worker(worker_id: str) -> str:
-    """hash: one worker's heartbeat (host, pid, slots, busy); TTL 5 s."""
+    """hash: how a worker described itself last (host, pid, version, slots, busy); TTL 5 s."""
     return f"sentinel:worker:{worker_id}"
 
 

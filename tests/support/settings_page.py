@@ -20,8 +20,8 @@ def page() -> str:
         [
             "# Settings",
             "",
-            "Environment variables, read once at the start. A bad value stops the start and names the variable;",
-            "`sentinel config` shows what is in force and where it is from. Generated from `shared/settings.py`.",
+            "Environment variables, read once at the start. A bad value stops the start and names the",
+            "variable; `sentinel config` shows what is in force. Generated from `shared/settings.py`.",
             "",
             "| variable | default | meaning |",
             "|---|---|---|",
@@ -33,7 +33,7 @@ def page() -> str:
 
 def _default(value: Any) -> str:
     if value is None:
-        return "–"
+        return "none"
     return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
 
 

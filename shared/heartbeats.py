@@ -1,0 +1,66 @@
+"""Which workers live: each says so every second, and is forgotten when it does not."""
+
+from msgspec import Struct
+from redis.asyncio import Redis
+
+from shared.redis import keys
+from shared.redis.connect import translated
+from shared.redis.scripts import Argument, script
+
+BEAT_S = 1.0
+LIFE_MS = 5_000
+
+
+class Heartbeat(Struct, frozen=True, kw_only=True):
+    """One worker as it last described itself."""
+
+    worker: str
+    host: str
+    pid: int
+    version: str
+    slots: int
+    busy: int
+
+
+class Heartbeats:
+    """The workers of one queue Redis."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def beat(self, beat: Heartbeat) -> None:
+        """Tell that a worker lives; raises RedisError."""
+        fields: list[Argument] = [
+            *("host", beat.host, "pid", beat.pid, "version", beat.version),
+            *("slots", beat.slots, "busy", beat.busy),
+        ]
+        places = [keys.workers(), keys.worker(beat.worker)]
+        await script("beat").run(self._redis, places, [beat.worker, LIFE_MS, *fields])
+
+    async def end(self, worker: str) -> None:
+        """Take a worker that stops off the list at once; raises RedisError."""
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.zrem(keys.workers(), worker)
+            pipe.delete(keys.worker(worker))
+            await pipe.execute()
+
+    async def alive(self) -> list[Heartbeat]:
+        """List the workers that were heard of in the last five seconds; raises RedisUnavailable."""
+        async with translated():
+            names = [name.decode() for name in await self._redis.zrange(keys.workers(), 0, -1)]
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for name in names:
+                    pipe.hgetall(keys.worker(name))
+                described = await pipe.execute()
+        return [_read(name, fields) for name, fields in zip(names, described, strict=True) if fields]
+
+
+def _read(worker: str, fields: dict[bytes, bytes]) -> Heartbeat:
+    return Heartbeat(
+        worker=worker,
+        host=fields.get(b"host", b"").decode(),
+        pid=int(fields.get(b"pid", 0)),
+        version=fields.get(b"version", b"").decode(),
+        slots=int(fields.get(b"slots", 0)),
+        busy=int(fields.get(b"busy", 0)),
+    )
