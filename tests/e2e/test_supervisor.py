@@ -21,11 +21,13 @@ WITHIN_S = 30.0
 # Found first, because `python -m` looks in the working directory before anywhere else.
 STAND_INS = {
     "ingress": """
-import http.server, os, signal, sys, stand_in
+import http.server, json, os, signal, sys, stand_in
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(503 if os.environ.get("STAND_IN") == "never ready" else 200)
         self.end_headers()
+        workers = ["one"] * int(os.environ.get("SENTINEL_WORKERS") or 2)
+        self.wfile.write(json.dumps({"workers": workers}).encode())
     def log_message(self, *_): pass
 if os.environ.get("STAND_IN") == "broken":
     sys.exit("the ingress is haunted")
