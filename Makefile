@@ -4,10 +4,10 @@ BIN := .venv/bin
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check format lock clean
+.PHONY: help up test chaos check bench-front bench-start bench-queue format lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: .venv/.ready ## install what is missing, start everything, print URLs, keys and a first request
 	@exec $(BIN)/sentinel up
@@ -15,11 +15,28 @@ up: .venv/.ready ## install what is missing, start everything, print URLs, keys 
 test: .venv/.ready ## run the tests (ARGS="..." is passed to pytest)
 	@$(BIN)/pytest $(ARGS)
 
+# FAULTS is a comma list of kinds; empty is all.
+SEED ?= 1
+SECONDS ?= 60
+CALLERS ?= 8
+FAULTS ?=
+chaos: .venv/.ready ## break real processes under load and check what was promised (SECONDS, SEED, CALLERS, FAULTS)
+	@$(BIN)/python -m tests.chaos --seed $(SEED) --seconds $(SECONDS) --callers $(CALLERS) --faults "$(FAULTS)"
+
 check: .venv/.ready ## check format, lint, types and import rules
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+bench-front: .venv/.ready ## time exact and semantic hits through the real processes, beside a bare handler
+	@$(BIN)/python -m tests.bench.front
+
+bench-start: .venv/.ready ## time from submit to the first line of a job, beside stock arq
+	@$(BIN)/python -m tests.bench.start
+
+bench-queue: .venv/.ready ## time and load the queue beside stock arq, SAQ, taskiq and two bare hops
+	@$(BIN)/python -m tests.bench.queue
 
 format: .venv/.ready ## format the code and mend what the linter can
 	@$(BIN)/ruff check --fix-only

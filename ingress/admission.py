@@ -1,10 +1,16 @@
-"""Lets a request in and looks for its answer, in one Redis round trip."""
+"""Lets a request in and looks for its answer, in one Redis round trip.
+
+With a cache Redis of its own there are two trips at once, and only the queue's decides: see lookup.py.
+"""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from redis.asyncio import Redis
 
+from ingress.lookup import CacheLookup
 from ingress.rate import Rate, refusal
 from shared.cache import decoded
 from shared.clients import Client
@@ -22,39 +28,38 @@ ONE = 1.0
 class Admission:
     """The buckets of the queue Redis, read together with whatever the request is after.
 
-    Every method raises RedisUnavailable; a refusal is in the returned rate, so that its headers are sent too.
+    Every method raises RedisUnavailable when the queue Redis is away; a refusal is in the returned rate, so
+    that its headers are sent too.
     """
 
     def __init__(self, queue: Redis, cache: Redis, settings: Settings) -> None:
         self._queue = queue
-        self._cache = cache
+        # Waiting for a connection, connecting and the reply have a deadline each; together they get two.
+        self._deadline_s = 2 * settings.redis_timeout_s
+        self._lookup = None if cache is queue else CacheLookup(cache, deadline_s=self._deadline_s)
         self._capacity = settings.rate_capacity
         self._refill_per_s = settings.rate_refill_per_s
 
     async def admit(self, client: Client, cost: float = ONE) -> Rate:
         """Take tokens; a cost of 0 only looks."""
-        async with translated():
+        async with self._in_time():
             reply = await script("take_tokens").run(self._queue, self._keys(client), self._arguments(cost))
         return self._rate(reply)
 
     async def admit_and_find(self, client: Client, fingerprint: str) -> tuple[Rate, Entry | None]:
         """Take one token and read the exact entry; the rate is returned even when it refuses."""
-        async with translated():
-            if self._queue is self._cache:
-                pipe = self._queue.pipeline(transaction=False)
-                script("take_tokens").queue_on(pipe, self._keys(client), self._arguments(ONE))
-                pipe.hget(keys.entry(fingerprint), "data")
-                reply, data = await run_pipeline(self._queue, pipe)
-            else:
-                reply, data = await asyncio.gather(
-                    script("take_tokens").run(self._queue, self._keys(client), self._arguments(ONE)),
-                    self._find(fingerprint),
-                )
+        if self._lookup is not None:
+            return await asyncio.gather(self.admit(client), self._lookup.find(fingerprint))
+        async with self._in_time():
+            pipe = self._queue.pipeline(transaction=False)
+            script("take_tokens").queue_on(pipe, self._keys(client), self._arguments(ONE))
+            pipe.hget(keys.entry(fingerprint), "data")
+            reply, data = await run_pipeline(self._queue, pipe)
         return self._rate(reply), decoded(data)
 
     async def admit_and_read(self, client: Client, job_id: str) -> tuple[Rate, Record | None]:
         """Look at the bucket and read a job with its outcome; polling costs no tokens."""
-        async with translated():
+        async with self._in_time():
             pipe = self._queue.pipeline(transaction=False)
             script("take_tokens").queue_on(pipe, self._keys(client), self._arguments(FREE))
             pipe.hgetall(keys.job(job_id))
@@ -62,9 +67,10 @@ class Admission:
             reply, fields, outcome = await run_pipeline(self._queue, pipe)
         return self._rate(reply), read_record(job_id, fields, outcome)
 
-    async def _find(self, fingerprint: str) -> bytes | None:
-        data: bytes | None = await self._cache.hget(keys.entry(fingerprint), "data")  # type: ignore[misc]
-        return data
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        async with translated(), asyncio.timeout(self._deadline_s):
+            yield
 
     @staticmethod
     def _keys(client: Client) -> list[str]:

@@ -10,7 +10,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp
 
 from ingress.api import docs, health
-from ingress.api.jobs import read_job
+from ingress.api.jobs import cancel_job, read_job
 from ingress.api.query import query
 from ingress.authentication import authenticated
 from ingress.context import IngressContext
@@ -29,7 +29,7 @@ def build(ctx: IngressContext) -> ASGIApp:
 
     app = Litestar(
         route_handlers=[
-            Router("/v1", route_handlers=[query, read_job], guards=[authenticated(ctx.key_ring)]),
+            Router("/v1", route_handlers=[query, read_job, cancel_job], guards=[authenticated(ctx.key_ring)]),
             health.livez,
             health.readyz,
             health.show_metrics,

@@ -1,6 +1,9 @@
 """How a question is answered: from its entry, from the flight that just landed, or by waiting for a job."""
 
+import asyncio
 import time
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -8,12 +11,15 @@ from msgspec import Struct
 from ingress.admission import check
 from ingress.context import IngressContext
 from ingress.exchange import Exchange
+from ingress.withdrawal import withdraw
 from shared import metrics
 from shared.cache import Freshness, freshness, may_serve
 from shared.clients import Client
-from shared.errors import CacheMiss, Draining, QueueFull
+from shared.errors import CacheMiss, Draining, QueueFull, QueueTooSlow
 from shared.fingerprint import fingerprint, flight_id, partition
-from shared.jobs import Submission, Submitted
+from shared.jobs import POLLED, Submission, Submitted
+from shared.redis.keys import PriorityClass
+from shared.tasks import cancel
 from shared.wire.completion import CachePolicy, Completion
 from shared.wire.entry import Entry
 from shared.wire.job import Job, encode_payload
@@ -28,6 +34,7 @@ class Question(Struct, frozen=True, kw_only=True):
     scope: str
     wait_s: float
     only_if_cached: bool = False
+    priority: PriorityClass = "interactive"
     metadata: dict[str, str] = {}
 
 
@@ -54,10 +61,16 @@ class Pending(Struct, frozen=True):
 
 
 Reply = ExactHit | Settled | Pending
+Leaving = Callable[[], Coroutine[Any, Any, None]]
 
 
-async def ask(ctx: IngressContext, client: Client, question: Question, exchange: Exchange) -> Reply:
-    """Answer a question; raises RateLimited, CacheMiss, QueueFull, Draining and RedisUnavailable."""
+async def ask(
+    ctx: IngressContext, client: Client, question: Question, exchange: Exchange, leaving: Leaving
+) -> Reply:
+    """Answer a question; raises RateLimited, CacheMiss, Unavailable and its kinds.
+
+    `leaving` tells when the caller goes away, and is only asked when there is something to wait for.
+    """
     identity = fingerprint(ctx.fingerprint_secret, question.scope, question.completion)
     exchange.rate, entry = await ctx.admission.admit_and_find(client, identity)
     check(exchange.rate)
@@ -69,14 +82,40 @@ async def ask(ctx: IngressContext, client: Client, question: Question, exchange:
         raise CacheMiss("No stored answer matches exactly, and only-if-cached forbids asking the provider.")
     if ctx.drain.draining:
         raise Draining("This process is stopping; send the request again to reach another.", retry_after_s=1)
-    submitted = await _submit(ctx, client, question, identity, exchange.request_id)
+    waits = question.wait_s > 0 and ctx.hub.has_room
+    submitted = await _submit(ctx, client, question, identity, exchange.request_id, waits=waits)
     exchange.log["job_id"] = submitted.job_id
-    return await _outcome(ctx, question, submitted)
+    if submitted.outcome is not None:
+        metrics.cache_hits.labels("exact").inc()
+        return _settled(submitted, submitted.outcome)
+    if not waits:
+        return Pending(submitted)
+    return await _wait(ctx, client, question, submitted, leaving)
 
 
 async def _submit(
-    ctx: IngressContext, client: Client, question: Question, identity: str, request_id: str
+    ctx: IngressContext, client: Client, question: Question, identity: str, request_id: str, *, waits: bool
 ) -> Submitted:
+    submission = _submission(ctx, client, question, identity, request_id)
+    if waits:
+        interest, for_ms = ctx.hub.inbox, int(question.wait_s * 1000)
+    else:
+        interest, for_ms = f"{POLLED}{client.key_id}", submission.deadline_ms
+    submitted = await ctx.jobs.submit(submission, interest=interest, for_ms=for_ms)
+    wait_s = max(1.0, submitted.wait_ms / 1000)
+    if submitted.verdict == "full":
+        raise QueueFull(f"{submitted.ahead} jobs wait, which is all the queue holds.", retry_after_s=wait_s)
+    if submitted.verdict == "late":
+        raise QueueTooSlow(
+            f"{submitted.ahead} jobs wait, too many for this one to be done by its deadline.",
+            retry_after_s=wait_s,
+        )
+    return submitted
+
+
+def _submission(
+    ctx: IngressContext, client: Client, question: Question, identity: str, request_id: str
+) -> Submission:
     job = Job(
         completion=question.completion,
         policy=question.policy,
@@ -84,8 +123,9 @@ async def _submit(
         fingerprint=identity,
         partition=partition(ctx.fingerprint_secret, question.scope, question.completion),
         request_id=request_id,
+        priority=question.priority,
     )
-    submission = Submission(
+    return Submission(
         flight_id=flight_id(identity, question.policy),
         fingerprint=identity,
         payload=encode_payload(job, int(time.time() * 1000)),
@@ -100,21 +140,30 @@ async def _submit(
             "metadata": msgspec.json.encode(question.metadata).decode(),
         },
     )
-    inbox = ctx.hub.inbox if question.wait_s > 0 else ""
-    submitted = await ctx.jobs.submit(submission, inbox=inbox, wait_ms=int(question.wait_s * 1000))
-    if submitted.verdict == "full":
-        raise QueueFull(f"{submitted.ahead} jobs are waiting, which is all the queue holds.", retry_after_s=5)
-    return submitted
 
 
-async def _outcome(ctx: IngressContext, question: Question, submitted: Submitted) -> Reply:
-    landed = submitted.verdict == "landed"
-    joined = submitted.verdict == "joined"
-    data = submitted.outcome
-    if data is None and question.wait_s > 0:
-        if joined:
-            metrics.collapsed.inc()
-        data = await ctx.hub.wait(submitted.job_id, question.wait_s, ctx.draining)
-    if data is None:
-        return Pending(submitted)
-    return Settled(decode_result(data), joined=joined, landed=landed, now_ms=submitted.now_ms)
+async def _wait(
+    ctx: IngressContext, client: Client, question: Question, submitted: Submitted, leaving: Leaving
+) -> Reply:
+    """Wait for the job; when the wait ends first, its caller has the id, or is gone."""
+    if submitted.verdict == "joined":
+        metrics.collapsed.inc()
+    gone = asyncio.create_task(leaving())
+    try:
+        data = await ctx.hub.wait(submitted.job_id, question.wait_s, {ctx.draining, gone})
+        left = gone.done()
+    finally:
+        await cancel([gone])
+    if data is not None:
+        return _settled(submitted, data)
+    await withdraw(ctx, submitted.job_id, instead="" if left else f"{POLLED}{client.key_id}")
+    return Pending(submitted)
+
+
+def _settled(submitted: Submitted, data: bytes) -> Settled:
+    return Settled(
+        decode_result(data),
+        joined=submitted.verdict == "joined",
+        landed=submitted.verdict == "landed",
+        now_ms=submitted.now_ms,
+    )

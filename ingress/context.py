@@ -19,6 +19,7 @@ from shared.clients import KeyRing, key_ring
 from shared.heartbeats import Heartbeats
 from shared.jobs import JobQueue
 from shared.redis import connect
+from shared.redis.roles import RedisRoles, examine
 from shared.settings import Settings
 from shared.tasks import cancel
 
@@ -36,6 +37,7 @@ class IngressContext(Struct, frozen=True, kw_only=True):
     key_ring: KeyRing
     queue: Redis
     cache: Redis
+    redis_roles: RedisRoles
     admission: Admission
     jobs: JobQueue
     heartbeats: Heartbeats
@@ -46,7 +48,11 @@ class IngressContext(Struct, frozen=True, kw_only=True):
 
 @asynccontextmanager
 async def ingress_context(settings: Settings) -> AsyncIterator[IngressContext]:
-    """Connect to Redis and start listening; raises RedisUnavailable when Redis stays away."""
+    """Connect to Redis and start listening.
+
+    Raises RedisUnavailable when Redis stays away, and BadSetting when the queue Redis may lose accepted jobs
+    in production.
+    """
     ring = key_ring(settings.user_keys, settings.admin_keys)
     if not ring.clients:
         logger.warning("no API key is configured: set SENTINEL_USER_KEYS")
@@ -61,11 +67,13 @@ async def ingress_context(settings: Settings) -> AsyncIterator[IngressContext]:
             cache = connect.connect(settings.cache_url, settings, client_name=ingress_id)
         for client in {queue, listening, cache}:
             stack.push_async_callback(client.aclose)
-        await connect.wait_until_up(queue, "queue")
-        await connect.wait_until_up(cache, "cache")
+        await connect.wait_until_up(queue, "queue", settings.redis_url)
+        if cache is not queue:
+            await connect.wait_until_up(cache, "cache", settings.cache_url)
+        redis_roles = await examine(queue, cache, settings)
         jobs = JobQueue(queue)
         drain = Drain()
-        hub = WaiterHub(listening, jobs, ingress_id)
+        hub = WaiterHub(listening, jobs, ingress_id, settings.waiters_max)
         draining = _background(stack, drain.begun())
         _background(stack, hub.run())
         secret = settings.fingerprint_secret
@@ -75,6 +83,7 @@ async def ingress_context(settings: Settings) -> AsyncIterator[IngressContext]:
             key_ring=ring,
             queue=queue,
             cache=cache,
+            redis_roles=redis_roles,
             admission=Admission(queue, cache, settings),
             jobs=jobs,
             heartbeats=Heartbeats(queue),

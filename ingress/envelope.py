@@ -59,9 +59,13 @@ class Envelope:
 
     async def _charge(self, exchange: Exchange) -> None:
         """Take a token for a known key's request that was refused before it came to admission."""
-        if exchange.client is not None and exchange.rate is None:
-            with contextlib.suppress(RedisUnavailable):
-                exchange.rate = await self._admission.admit(exchange.client)
+        if exchange.client is None or exchange.rate is not None:
+            return
+        if exchange.log.get("code") == RedisUnavailable.code:
+            # The buckets are where the request has just waited in vain: it need not wait twice.
+            return
+        with contextlib.suppress(RedisUnavailable):
+            exchange.rate = await self._admission.admit(exchange.client)
 
 
 def _request_id(headers: Headers) -> str:

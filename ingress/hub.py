@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Set as AbstractSet
 from typing import Any
 
 import msgspec
@@ -31,9 +31,10 @@ KEPT_ANNOUNCEMENTS = 1024
 class WaiterHub:
     """The waiters of one ingress process; `run` must run."""
 
-    def __init__(self, redis: Redis, jobs: JobQueue, ingress_id: str) -> None:
+    def __init__(self, redis: Redis, jobs: JobQueue, ingress_id: str, capacity: int) -> None:
         self._redis = redis
         self._jobs = jobs
+        self._capacity = capacity
         self.inbox = keys.inbox(ingress_id)
         self._waiting: dict[str, asyncio.Future[bytes]] = {}
         self._watchers: dict[str, int] = {}
@@ -54,10 +55,21 @@ class WaiterHub:
                     await pubsub.aclose()  # type: ignore[no-untyped-call]
             await asyncio.sleep(RECONNECT_PAUSE_S)
 
-    async def wait(self, job_id: str, timeout_s: float, interrupted: "asyncio.Task[None]") -> bytes | None:
-        """Return the job's result, or None when the time is over or `interrupted` has finished."""
+    @property
+    def has_room(self) -> bool:
+        """Whether one more caller may wait here."""
+        return sum(self._watchers.values()) < self._capacity
+
+    def waits_for(self, job_id: str) -> bool:
+        """Whether any caller of this ingress waits for a job."""
+        return job_id in self._watchers
+
+    async def wait(
+        self, job_id: str, timeout_s: float, interruptions: "AbstractSet[asyncio.Task[None]]"
+    ) -> bytes | None:
+        """Return the job's result, or None when the time is over or an interruption has finished."""
         async with self._watching(job_id) as settled:
-            either: set[asyncio.Future[Any]] = {settled, interrupted}
+            either: set[asyncio.Future[Any]] = {settled, *interruptions}
             await asyncio.wait(either, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
             return settled.result() if settled.done() else None
 

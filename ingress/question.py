@@ -55,6 +55,9 @@ class QueryRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         ]
         | None
     ) = None
+    priority: Annotated[
+        Literal["interactive", "batch"], Meta(description="batch jobs leave slots to interactive ones")
+    ] = "interactive"
     cache: CacheOptions = CacheOptions()
     metadata: Metadata = {}
 

@@ -51,10 +51,15 @@ class UrlsView(Struct):
     """Where to go on."""
 
     self: str
+    cancel: str
 
 
 class JobView(Struct, kw_only=True):
-    """A job, or an answer given without one; times are Unix seconds."""
+    """A job, or an answer given without one; times are Unix seconds.
+
+    `doubts` counts attempts that ended after the question was sent and before anything was stored: each may
+    have been billed.
+    """
 
     id: str
     object: Literal["job"] = "job"
@@ -69,6 +74,8 @@ class JobView(Struct, kw_only=True):
     error: dict[str, Any] | None = None
     cache: CacheView | None = None
     usage: UsageView | None = None
+    attempts: int = 0
+    doubts: int = 0
     metadata: dict[str, str] = {}
     urls: UrlsView | None = None
 
@@ -102,13 +109,29 @@ def of_settled(settled: Settled, metadata: dict[str, str]) -> JobView:
     """A job's outcome as this caller got it: its own, a twin's, or one that had just landed."""
     view = _of_result(settled.result, metadata)
     outcome = settled.result.r
-    if isinstance(outcome, Completed) and view.cache is not None:
-        if outcome.source == "provider" and (settled.joined or settled.landed):
+    if not isinstance(outcome, Completed) or not (settled.joined or settled.landed):
+        return view
+    # The flight is paid for once, by the caller that started it.
+    view.usage = _usage(outcome.answer, cost=0, saved=outcome.answer.cost)
+    if outcome.source == "provider" and view.cache is not None:
+        if settled.landed:
+            view.cache = _landed(settled, outcome)
+        else:
             view.cache.status = "collapsed"
-        if settled.joined or settled.landed:
-            # The flight is paid for once, by the caller that started it.
-            view.usage = _usage(outcome.answer, cost=0, saved=outcome.answer.cost)
     return view
+
+
+def _landed(settled: Settled, outcome: Completed) -> CacheView:
+    """An answer just bought, whose entry may still be on its way: to the caller, it is an exact hit."""
+    ends = outcome.entry_expires_at_ms
+    return CacheView(
+        status="hit",
+        type="exact",
+        similarity=1.0,
+        entry_id=settled.result.id.partition(".")[0],
+        age=max(0, settled.now_ms - settled.result.ft) // 1000,
+        ttl=None if ends is None else max(0, ends - settled.now_ms) // 1000,
+    )
 
 
 def of_pending(pending: Pending, model: str, metadata: dict[str, str]) -> JobView:
@@ -129,8 +152,12 @@ def of_record(record: Record) -> JobView:
     metadata = msgspec.json.decode(record.metadata, type=dict[str, str])
     if record.outcome is not None:
         view = _of_result(decode_result(record.outcome), metadata)
-        view.created_at = record.created_at_ms // 1000
+        view.status = msgspec.convert(record.state, Status)
         view.model = record.model
+        view.created_at = record.created_at_ms // 1000
+        view.started_at = _seconds(record.started_at_ms)
+        view.completed_at = _seconds(record.completed_at_ms)
+        view.attempts, view.doubts = record.attempts, record.doubts
         return view
     return JobView(
         id=record.job_id,
@@ -138,6 +165,8 @@ def of_record(record: Record) -> JobView:
         model=record.model,
         created_at=record.created_at_ms // 1000,
         started_at=_seconds(record.started_at_ms),
+        attempts=record.attempts,
+        doubts=record.doubts,
         metadata=metadata,
         urls=_urls(record.job_id),
     )
@@ -212,7 +241,7 @@ def _minus(a: int | None, b: int | None) -> int | None:
 
 
 def _urls(job_id: str) -> UrlsView:
-    return UrlsView(self=f"/v1/jobs/{job_id}")
+    return UrlsView(self=f"/v1/jobs/{job_id}", cancel=f"/v1/jobs/{job_id}/cancel")
 
 
 def _seconds(ms: int | None) -> int | None:

@@ -9,12 +9,14 @@ SentinelError
 │   ├── UnknownJob          404  job_not_found
 │   ├── UnknownModel        404  model_not_found
 │   ├── MethodNotAllowed    405  method_not_allowed
+│   ├── AlreadySettled      409  already_settled
 │   ├── TooLarge            413  request_too_large
 │   └── RateLimited         429  rate_limit_exceeded
 ├── CacheMiss               504  cache_miss           only-if-cached found nothing
 ├── Unavailable             503                       ours, and passing
 │   ├── RedisUnavailable         redis_unavailable
 │   ├── QueueFull                queue_full
+│   ├── QueueTooSlow             queue_too_slow
 │   └── Draining                 draining
 ├── ProviderError           502  the upstream's doing
 │   ├── ProviderRefused     502  upstream_refused       a retry cannot help
@@ -25,6 +27,8 @@ SentinelError
 │   └── ProviderGarbage     502  upstream_invalid_response
 ├── DeadlineExceeded        504  deadline_exceeded
 ├── TriesExhausted          500  tries_exhausted
+├── BillingUnknown      500  billing_unknown
+├── Cancelled           409  cancelled
 ├── InternalError           500  internal_error
 └── BadSetting                   stops the start; never reaches HTTP
 """
@@ -175,6 +179,13 @@ class QueueFull(Unavailable):
     title = "The queue is full"
 
 
+class QueueTooSlow(Unavailable):
+    """The queue is so long that the job's deadline would pass before its turn."""
+
+    code = "queue_too_slow"
+    title = "The queue is too slow"
+
+
 class Draining(Unavailable):
     """This process is stopping and takes no new work."""
 
@@ -253,6 +264,29 @@ class TriesExhausted(SentinelError):
 
     code = "tries_exhausted"
     title = "The job failed repeatedly"
+
+
+class BillingUnknown(SentinelError):
+    """A worker died after sending the question; sending it again may be billed again, and was not allowed."""
+
+    code = "billing_unknown"
+    title = "The question may have been billed already"
+
+
+class AlreadySettled(RequestError):
+    """The job has settled, and a settled job never changes."""
+
+    code = "already_settled"
+    status = 409
+    title = "The job has settled"
+
+
+class Cancelled(SentinelError):
+    """Nobody wanted the answer any more."""
+
+    code = "cancelled"
+    status = 409
+    title = "The job was cancelled"
 
 
 class BadSetting(SentinelError):

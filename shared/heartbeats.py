@@ -20,6 +20,8 @@ class Heartbeat(Struct, frozen=True, kw_only=True):
     version: str
     slots: int
     busy: int
+    per_s: float
+    loop_lag_ms: float
 
 
 class Heartbeats:
@@ -33,8 +35,9 @@ class Heartbeats:
         fields: list[Argument] = [
             *("host", beat.host, "pid", beat.pid, "version", beat.version),
             *("slots", beat.slots, "busy", beat.busy),
+            *("per_s", beat.per_s, "loop_lag_ms", beat.loop_lag_ms),
         ]
-        places = [keys.workers(), keys.worker(beat.worker)]
+        places = [keys.workers(), keys.worker(beat.worker), keys.throughput()]
         await script("beat").run(self._redis, places, [beat.worker, LIFE_MS, *fields])
 
     async def end(self, worker: str) -> None:
@@ -63,4 +66,6 @@ def _read(worker: str, fields: dict[bytes, bytes]) -> Heartbeat:
         version=fields.get(b"version", b"").decode(),
         slots=int(fields.get(b"slots", 0)),
         busy=int(fields.get(b"busy", 0)),
+        per_s=float(fields.get(b"per_s", 0)),
+        loop_lag_ms=float(fields.get(b"loop_lag_ms", 0)),
     )

@@ -38,7 +38,16 @@ requests_in_flight = Gauge(
     "sentinel_requests_in_flight", "Requests that this machine is answering.", multiprocess_mode="livesum"
 )
 jobs_settled = Counter("sentinel_jobs_settled", "Jobs settled, by state.", ["state"])
+billing_doubts = Counter(
+    "sentinel_billing_doubts", "Attempts that ended after the question was sent and before it was settled."
+)
+jobs_reaped = Counter("sentinel_jobs_reaped", "Jobs taken back from workers whose connections were gone.")
+jobs_cancelled = Counter("sentinel_jobs_cancelled", "Jobs that ended because nobody wanted them any more.")
+dead_letters = Counter("sentinel_dead_letters", "Jobs given up, by reason.", ["reason"])
 jobs_fenced = Counter("sentinel_jobs_fenced", "Outcomes refused because the holder had lost its lease.")
+lookups_failed_open = Counter(
+    "sentinel_lookups_failed_open", "Exact look-ups taken for a miss because the cache Redis was away."
+)
 semantic_skipped = Counter(
     "sentinel_semantic_skipped", "Jobs whose semantic step was skipped, by reason.", ["reason"]
 )

@@ -122,6 +122,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     queue_depth_max: Annotated[
         Count, Meta(description="jobs that may wait; above it callers get 503 and Retry-After")
     ] = 10_000
+    waiters_max: Annotated[
+        Count, Meta(description="callers one ingress lets wait at once; above it they get a job id at once")
+    ] = 5_000
     slots: Annotated[
         int,
         Meta(ge=1, le=10_000, description="jobs one worker runs at once; they mostly wait for the provider"),
@@ -135,6 +138,31 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tries_max: Annotated[
         int, Meta(ge=1, le=100, description="starts after which a job that kills workers fails")
     ] = 3
+    reserved_slots: Annotated[
+        int, Meta(ge=0, le=10_000, description="slots of a worker that batch jobs leave to interactive ones")
+    ] = 8
+    rerun_unsettled: Annotated[
+        Literal["retry", "fail"],
+        Meta(description="a job whose worker died after sending its question: send again, or fail it"),
+    ] = "retry"
+    reruns_max: Annotated[
+        int, Meta(ge=0, le=100, description="how often such a job is sent again, as each time may be billed")
+    ] = 2
+    cancel_running: Annotated[
+        Literal["stop", "finish"],
+        Meta(description="a running job that nobody wants any more: stop it, or let it finish for the cache"),
+    ] = "stop"
+    dead_letters_max: Annotated[
+        Count, Meta(description="jobs given up that are kept for `sentinel dead`; the oldest go first")
+    ] = 10_000
+    reap_s: Annotated[
+        float,
+        Meta(
+            ge=0.05,
+            le=60,
+            description="pause between looks for workers whose connections are gone; two count",
+        ),
+    ] = 0.25
     drain_s: Annotated[
         float, Meta(ge=0, le=3600, description="time that work in flight gets after SIGTERM, in seconds")
     ] = 10.0
@@ -243,6 +271,8 @@ def _secret(kind: type, value: Any) -> Any:
 
 
 def _check_together(settings: Settings) -> None:
+    if settings.reserved_slots >= settings.slots:
+        raise BadSetting("SENTINEL_RESERVED_SLOTS", f"leaves batch jobs none of {settings.slots} slots")
     if settings.wait_default_s > settings.wait_max_s:
         raise BadSetting("SENTINEL_WAIT_DEFAULT_S", f"is above SENTINEL_WAIT_MAX_S ({settings.wait_max_s:g})")
     if settings.provider_deadline_s > settings.job_deadline_s:

@@ -5,11 +5,13 @@ import time
 from msgspec import Struct
 
 from shared import metrics
-from shared.errors import DeadlineExceeded, ProviderError, SentinelError
+from shared.errors import BillingUnknown, DeadlineExceeded, ProviderError, SentinelError
 from shared.jobs import Claimed
 from shared.wire.job import Job
 from shared.wire.outcome import Answer, Completed, Failed, Outcome, Timings
 from workers.context import WorkerContext
+from workers.leases import LeaseLost
+from workers.patience import patiently
 from workers.semantic.nearest import Looked
 
 
@@ -32,7 +34,10 @@ async def answer(ctx: WorkerContext, claimed: Claimed, job: Job, claimed_at_ms: 
         if looked.entry is not None:
             return Answered(_semantic_hit(looked, queue_ms))
         started = time.perf_counter()
-        bought = await _buy(ctx, job, _time_left(ctx, claimed, claimed_at_ms), claimed_at_ms)
+        deadline_s = _time_left(ctx, claimed, claimed_at_ms)
+        _check_billing(ctx, claimed)
+        await _mark_sent(ctx, claimed)
+        bought = await _buy(ctx, job, deadline_s, claimed_at_ms)
         provider_ms = (time.perf_counter() - started) * 1000
     except SentinelError as error:
         return Answered(Failed.from_error(error, match=looked.match, timings=_timings(looked, queue_ms, 0.0)))
@@ -44,6 +49,23 @@ async def answer(ctx: WorkerContext, claimed: Claimed, job: Job, claimed_at_ms: 
         timings=_timings(looked, queue_ms, provider_ms),
     )
     return Answered(outcome, looked.vector)
+
+
+def _check_billing(ctx: WorkerContext, claimed: Claimed) -> None:
+    """Decide whether a question that may have been billed already is sent once more."""
+    if claimed.doubts == 0:
+        return
+    if ctx.settings.rerun_unsettled == "fail" or claimed.doubts > ctx.settings.reruns_max:
+        raise BillingUnknown(
+            f"{claimed.doubts} attempts ended after the question was sent; sending it again is not allowed."
+        )
+
+
+async def _mark_sent(ctx: WorkerContext, claimed: Claimed) -> None:
+    """From here on, the death of this worker leaves it unknown whether the provider bills."""
+    mine = await patiently(lambda: ctx.jobs.mark_sent(claimed.job_id, claimed.token), "mark sent")
+    if not mine:
+        raise LeaseLost
 
 
 async def _buy(ctx: WorkerContext, job: Job, deadline_s: float, now_ms: int) -> Answer:

@@ -16,6 +16,7 @@ from shared.cache import EntryStore
 from shared.errors import BadSetting
 from shared.jobs import JobQueue
 from shared.redis import connect
+from shared.redis.roles import examine
 from shared.settings import Settings
 from workers.providers.openai_compatible import OpenAICompatible
 from workers.semantic.batcher import Batcher
@@ -42,7 +43,8 @@ class WorkerContext(Struct, frozen=True, kw_only=True):
 async def worker_context(settings: Settings) -> AsyncIterator[WorkerContext]:
     """Connect to Redis, the embedder and the provider, and close them at the end.
 
-    Raises RedisUnavailable when Redis stays away, and BadSetting when there is no provider key.
+    Raises RedisUnavailable when Redis stays away, and BadSetting when there is no provider key or when the
+    queue Redis may lose accepted jobs in production.
     """
     worker_id = f"{socket.gethostname()}-{os.getpid()}"
     async with AsyncExitStack() as stack:
@@ -56,8 +58,9 @@ async def worker_context(settings: Settings) -> AsyncIterator[WorkerContext]:
         )
         for client in (redis, blocking, cache, following):
             stack.push_async_callback(client.aclose)
-        await connect.wait_until_up(redis, "queue")
-        await connect.wait_until_up(cache, "cache")
+        await connect.wait_until_up(redis, "queue", settings.redis_url)
+        await connect.wait_until_up(cache, "cache", settings.cache_url)
+        await examine(redis, cache, settings)
         http = await stack.enter_async_context(_http(settings))
         embedder, vendor = await _embedder(settings, http)
         stack.push_async_callback(embedder.aclose)

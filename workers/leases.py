@@ -9,10 +9,15 @@ from redis.exceptions import RedisError
 
 from shared import metrics
 from shared.jobs import Claimed, JobQueue
+from shared.redis.keys import PriorityClass
 
 logger = logging.getLogger(__name__)
 
 RENEWALS_PER_LEASE = 3
+
+
+class LeaseLost(Exception):
+    """The job is somebody else's now: nothing may be sent or settled for it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,10 @@ class Leases:
         """The jobs in work."""
         return list(self._held.values())
 
+    def held_of(self, priority: PriorityClass) -> int:
+        """How many jobs of a class are in work."""
+        return sum(held.claimed.priority == priority for held in self._held.values())
+
     def hold(self, claimed: Claimed, task: "asyncio.Task[None]") -> None:
         """Keep a job's lease alive until its task is done."""
         self._held[claimed.job_id] = Held(claimed, task)
@@ -60,7 +69,7 @@ class Leases:
             except (RedisError, OSError) as error:
                 logger.warning("leases not renewed", extra={"error": type(error).__name__, "held": len(self)})
                 if time.monotonic() + self._lease_s / RENEWALS_PER_LEASE > renewed_at + self._lease_s:
-                    self._stop(set(self._held), "lease_unrenewed")
+                    self.stop(set(self._held), "lease_unrenewed")
             else:
                 renewed_at = started
 
@@ -70,9 +79,10 @@ class Leases:
             return
         pairs = [(job_id, held.claimed.token) for job_id, held in self._held.items()]
         lost = await self._jobs.renew(pairs, lease_ms=int(self._lease_s * 1000))
-        self._stop(lost, "lease_lost")
+        self.stop(lost, "lease_lost")
 
-    def _stop(self, job_ids: set[str], reason: str) -> None:
+    def stop(self, job_ids: set[str], reason: str) -> None:
+        """Cancel the work on jobs, if they are in work here."""
         for job_id in job_ids & self._held.keys():
             logger.warning("work stopped", extra={"job_id": job_id, "reason": reason})
             self._held[job_id].task.cancel(reason)

@@ -1,6 +1,5 @@
 """One claimed job from payload to settled outcome."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Mapping
@@ -8,21 +7,19 @@ from collections.abc import Mapping
 import msgspec
 from arq.cron import CronJob
 from arq.worker import Function
-from redis.exceptions import RedisError
 
 from shared import logs, metrics
-from shared.errors import DeadlineExceeded, InternalError, SentinelError, TriesExhausted
+from shared.errors import Cancelled, DeadlineExceeded, InternalError, SentinelError, TriesExhausted
 from shared.jobs import Claimed, Settlement
 from shared.wire.job import FUNCTION, Job, Payload, decode_job
 from shared.wire.outcome import Failed, Outcome
 from workers.answer import Answered, answer
 from workers.context import WorkerContext
+from workers.patience import patiently
 from workers.settling import settlement
 from workers.stock import run_stock
 
 logger = logging.getLogger(__name__)
-
-SETTLE_PAUSES_S = (0.05, 0.1, 0.2, 0.5)
 
 
 async def run_job(
@@ -60,6 +57,8 @@ async def _answered(
         gave_up = f"{claimed.tries - 1} workers started this job and none finished."
         error: SentinelError = TriesExhausted(gave_up)
         return None, Answered(Failed.from_error(error))
+    if not claimed.wanted:
+        return None, Answered(Failed.from_error(Cancelled("Nobody wanted the answer any more.")))
     if payload is None:
         return None, Answered(Failed.from_error(DeadlineExceeded("The job waited past its deadline.")))
     try:
@@ -82,19 +81,20 @@ def _record(outcome: Outcome, tries: int) -> None:
 
 async def settle(ctx: WorkerContext, claimed: Claimed, settled: Settlement) -> None:
     """Commit, retrying while Redis is away: a paid answer is not thrown away, and the fence decides."""
-    attempt = 0
-    while True:
-        try:
-            committed = await ctx.jobs.settle(claimed.job_id, claimed.token, settled)
-        except (RedisError, OSError) as error:
-            pause = SETTLE_PAUSES_S[min(attempt, len(SETTLE_PAUSES_S) - 1)]
-            attempt += 1
-            logger.warning("settle postponed", extra={"error": type(error).__name__, "pause_s": pause})
-            await asyncio.sleep(pause)
-        else:
-            break
-    if committed:
-        metrics.jobs_settled.labels(settled.state).inc()
-    else:
+    committed = await patiently(
+        lambda: ctx.jobs.settle(
+            ctx.worker_id,
+            claimed.job_id,
+            claimed.token,
+            settled,
+            dead_letters_max=ctx.settings.dead_letters_max,
+        ),
+        "settle",
+    )
+    if not committed:
         metrics.jobs_fenced.inc()
         logger.warning("outcome refused, the lease was lost")
+        return
+    metrics.jobs_settled.labels(settled.state).inc()
+    if settled.given_up:
+        metrics.dead_letters.labels(settled.given_up).inc()

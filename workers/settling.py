@@ -2,13 +2,17 @@
 
 import msgspec
 
-from shared.jobs import Claimed, Settlement
+from shared.errors import BillingUnknown, Cancelled, TriesExhausted
+from shared.jobs import Claimed, Settlement, State
 from shared.settings import Settings
 from shared.wire import entry as entry_wire
 from shared.wire.entry import Commit, Entry, IndexRow
 from shared.wire.job import FUNCTION, Job
-from shared.wire.outcome import Completed, Outcome, Result, encode_announcement, encode_result
+from shared.wire.outcome import Completed, Failed, Outcome, Result, encode_announcement, encode_result
 from workers.answer import Answered
+
+GIVEN_UP = frozenset({TriesExhausted.code, BillingUnknown.code})
+"""Failures that somebody should look at: they go to the dead letters."""
 
 
 def settlement(
@@ -35,13 +39,20 @@ def settlement(
         commit = entry_wire.encode(_commit(claimed, entry, answered.vector, partition))
     result = encode_result(_result(claimed, outcome, started_ms, now_ms))
     return Settlement(
-        state="completed" if completed else "failed",
+        state=_state(outcome),
         outcome=result,
         keep_ms=int((settings.outcome_ttl_s if completed else settings.failure_ttl_s) * 1000),
         handoff_ms=int(settings.handoff_s * 1000),
         commit=commit,
         announcement=encode_announcement(claimed.job_id, result),
+        given_up=outcome.code if isinstance(outcome, Failed) and outcome.code in GIVEN_UP else "",
     )
+
+
+def _state(outcome: Outcome) -> State:
+    if isinstance(outcome, Completed):
+        return "completed"
+    return "cancelled" if outcome.code == Cancelled.code else "failed"
 
 
 def _entry(claimed: Claimed, job: Job, outcome: Completed, settings: Settings, now_ms: int) -> Entry:

@@ -19,16 +19,20 @@ import msgspec
 from arq.worker import Function, Worker
 from redis.exceptions import RedisError
 
-from shared import logs
+from shared import logs, metrics
 from shared.heartbeats import BEAT_S, Heartbeat, Heartbeats
-from shared.jobs import CLASSES, Claimed
+from shared.jobs import Claimed
 from shared.redis import keys
+from shared.redis.keys import PriorityClass
 from shared.tasks import cancel
 from shared.wire.job import Payload, decode_payload
+from workers import control
 from workers.context import WorkerContext
-from workers.leases import Leases
+from workers.leases import LeaseLost, Leases
 from workers.outbox import Outbox
+from workers.reaper import Reaper
 from workers.run import run_job
+from workers.service_time import ServiceTime
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +40,9 @@ BELL_WAIT_S = 1
 SCAN_EVERY_S = 1.0
 CLAIM_BATCH = 16
 """Most jobs taken in one trip, so that one worker does not empty the bell while others stand idle."""
+BATCH_TURN = 8
+"""One take in so many looks at batch jobs first."""
+BATCH_BELL = keys.bell("batch").encode()
 RETRY_PAUSES_S = (0.05, 0.2, 0.5, 1.0)
 
 
@@ -58,6 +65,10 @@ class SentinelWorker(Worker):
         self._heartbeats = Heartbeats(context.redis)
         self._slot_freed = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._reaper = Reaper(context.redis, context.jobs, context.worker_id, settings.reap_s)
+        self._reserved = settings.reserved_slots
+        self._takes = 0
+        self._service = ServiceTime()
         self._scanned_at = 0.0
 
     @property
@@ -72,6 +83,9 @@ class SentinelWorker(Worker):
     async def main(self) -> None:
         """Work until stopped, then drain."""
         self.ctx["redis"] = self._context.redis
+        with contextlib.suppress(RedisError, OSError):
+            # Before anybody hears of this worker: it could already be needed to notice another's death.
+            await self._reaper.look()
         background = [
             asyncio.create_task(self._supervise(loop), name=name)
             for name, loop in (
@@ -79,6 +93,8 @@ class SentinelWorker(Worker):
                 ("outbox", self._outbox.run()),
                 ("index", self._context.feed.follow()),
                 ("heartbeat", self._beat()),
+                ("control", control.listen(self._context.blocking, self._context.worker_id, self._leases)),
+                ("reaper", self._reaper.run()),
             )
         ]
         taking = asyncio.create_task(self._supervise(self._take()), name="taking")
@@ -119,14 +135,18 @@ class SentinelWorker(Worker):
         while len(self._leases) >= self.max_jobs:
             self._slot_freed.clear()
             await self._slot_freed.wait()
-        rung = await self._context.blocking.blpop([keys.bell(c) for c in CLASSES], timeout=BELL_WAIT_S)  # type: ignore[misc]
+        bells = self._bells()
+        rung = await self._context.blocking.blpop([keys.bell(c) for c in bells], timeout=BELL_WAIT_S)  # type: ignore[misc]
         scan = time.monotonic() - self._scanned_at >= SCAN_EVERY_S
         if rung is None and not scan:
             return
+        # Only the bell that rang is emptied further: the other's turn comes with the next take.
+        priority: PriorityClass = "batch" if rung and rung[0] == BATCH_BELL else "interactive"
         now_ms, claimed = await self._context.jobs.claim(
             self._context.worker_id,
             lease_ms=int(self._context.settings.lease_s * 1000),
-            count=min(CLAIM_BATCH, self.max_jobs - len(self._leases)),
+            count=min(CLAIM_BATCH, self._room(priority)),
+            bells=[priority],
             ids=[] if rung is None else [rung[1]],
             scan=scan,
         )
@@ -135,6 +155,20 @@ class SentinelWorker(Worker):
         for job in claimed:
             self._start(job, now_ms)
 
+    def _room(self, priority: PriorityClass) -> int:
+        """Free slots for a class: batch jobs leave the reserved ones to interactive jobs."""
+        free = self.max_jobs - len(self._leases)
+        if priority == "interactive":
+            return free
+        return min(free, self.max_jobs - self._reserved - self._leases.held_of("batch"))
+
+    def _bells(self) -> list[PriorityClass]:
+        """Which bells to rest on: interactive first, and every eighth time batch, which never starves."""
+        if self._room("batch") <= 0:
+            return ["interactive"]
+        self._takes += 1
+        return ["batch", "interactive"] if self._takes % BATCH_TURN == 0 else ["interactive", "batch"]
+
     def _start(self, claimed: Claimed, now_ms: int) -> None:
         task = asyncio.create_task(self._work(claimed, now_ms), name=claimed.job_id)
         self._leases.hold(claimed, task)
@@ -142,9 +176,15 @@ class SentinelWorker(Worker):
 
     async def _work(self, claimed: Claimed, now_ms: int) -> None:
         logs.job_id.set(claimed.job_id)
+        if claimed.doubted:
+            metrics.billing_doubts.inc()
+        started = time.monotonic()
         try:
             await run_job(self._context, self.functions, claimed, _payload(claimed), now_ms)
             self._outbox.ring()
+            self._service.add(time.monotonic() - started)
+        except LeaseLost:
+            logger.warning("work stopped", extra={"reason": "lease_lost"})
         except asyncio.CancelledError:
             # The lease was lost, or the drain time is over and `_drain` hands the job back.
             return
@@ -163,10 +203,13 @@ class SentinelWorker(Worker):
         for job in left:
             # The script refuses for a job that settled after all.
             with contextlib.suppress(RedisError, OSError):
-                await self._context.jobs.release(job.claimed.job_id, job.claimed.token, "interactive")
+                released = await self._context.jobs.release(self._context.worker_id, job.claimed)
+                if released == "handed_back_in_doubt":
+                    metrics.billing_doubts.inc()
 
     async def _beat(self) -> None:
         """Say every second that this worker lives and how busy it is."""
+        lag_s = 0.0
         while True:
             beat = Heartbeat(
                 worker=self._context.worker_id,
@@ -175,10 +218,14 @@ class SentinelWorker(Worker):
                 version=version("sentinel-gateway"),
                 slots=self.max_jobs,
                 busy=len(self._leases),
+                per_s=self._service.per_s(self.max_jobs),
+                loop_lag_ms=round(lag_s * 1000, 2),
             )
             with contextlib.suppress(RedisError, OSError):
                 await self._heartbeats.beat(beat)
+            slept = time.monotonic()
             await asyncio.sleep(BEAT_S)
+            lag_s = max(0.0, time.monotonic() - slept - BEAT_S)
 
 
 def _payload(claimed: Claimed) -> Payload | None:

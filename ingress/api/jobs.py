@@ -1,10 +1,11 @@
-"""GET /v1/jobs/{id}: a job as it stands, or once it has settled."""
+"""/v1/jobs/{id}: a job as it stands, or once it has settled; and the end of one's interest in it."""
 
+import asyncio
 import hashlib
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, get
+from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.openapi import ResponseSpec
 from litestar.params import Parameter
@@ -13,11 +14,14 @@ from ingress import views
 from ingress.admission import check
 from ingress.authentication import client_of
 from ingress.context import IngressContext
+from ingress.disconnect import disconnected
 from ingress.exchange import Exchange, exchange_of
 from ingress.preferences import read_prefer
+from ingress.withdrawal import end_interest
 from shared.clients import Client
-from shared.errors import UnknownJob
-from shared.jobs import TERMINAL, Record
+from shared.errors import AlreadySettled, UnknownJob
+from shared.jobs import POLLED, TERMINAL, Record
+from shared.tasks import cancel
 
 OK, NOT_MODIFIED = 200, 304
 WaitSeconds = Annotated[
@@ -46,10 +50,45 @@ async def read_job(
     exchange.log["job_id"] = job_id
     record = await _read(ctx, client, job_id, exchange)
     wait_s = _wait_s(ctx, wait, prefer)
-    if wait_s > 0 and record.state not in TERMINAL:
-        await ctx.hub.wait(job_id, wait_s, ctx.draining)
+    if wait_s > 0 and record.state not in TERMINAL and ctx.hub.has_room:
+        await _wait(ctx, job_id, wait_s, request)
         record = await _read(ctx, client, job_id, exchange)
     return _shown(record, if_none_match)
+
+
+@post(
+    "/jobs/{job_id:str}/cancel",
+    status_code=OK,
+    responses={OK: ResponseSpec(views.JobView, description="The job as it is now.")},
+    return_dto=None,
+    summary="Cancel a job",
+)
+async def cancel_job(
+    request: Request[Any, Any, Any], job_id: str, ctx: NamedDependency[IngressContext]
+) -> Response[bytes]:
+    """End this key's interest in the job; it is stopped when nobody else waits for it.
+
+    409 when it has completed or failed; a job that was cancelled before stays so.
+    """
+    exchange = exchange_of(request.scope)
+    client = client_of(request)
+    exchange.log["job_id"] = job_id
+    record = await _read(ctx, client, job_id, exchange)
+    if record.state not in TERMINAL:
+        await end_interest(ctx, job_id, f"{POLLED}{client.key_id}")
+        record = await _read(ctx, client, job_id, exchange)
+    if record.state in {"completed", "failed"}:
+        raise AlreadySettled(f"The job has {record.state}; there is nothing left to cancel.")
+    return _shown(record, "")
+
+
+async def _wait(ctx: IngressContext, job_id: str, wait_s: float, request: Request[Any, Any, Any]) -> None:
+    gone = asyncio.create_task(disconnected(request))
+    try:
+        await ctx.jobs.attach(job_id, ctx.hub.inbox, for_ms=int(wait_s * 1000))
+        await ctx.hub.wait(job_id, wait_s, {ctx.draining, gone})
+    finally:
+        await cancel([gone])
 
 
 async def _read(ctx: IngressContext, client: Client, job_id: str, exchange: Exchange) -> Record:

@@ -13,6 +13,7 @@ from ingress.ask import ExactHit, Pending, Question, Settled, ask
 from ingress.authentication import client_of
 from ingress.body import JsonBody
 from ingress.context import IngressContext
+from ingress.disconnect import disconnected
 from ingress.exchange import Exchange, exchange_of
 from ingress.preferences import Preferences, read_cache_control, read_prefer
 from ingress.problems import problem_response
@@ -57,7 +58,7 @@ async def query(
     if preferences.applied:
         exchange.headers["Preference-Applied"] = ", ".join(preferences.applied)
     question = _question(ctx, client, data, cache_control, preferences)
-    reply = await ask(ctx, client, question, exchange)
+    reply = await ask(ctx, client, question, exchange, lambda: disconnected(request))
     match reply:
         case ExactHit(entry=entry):
             _mark_simulated(exchange, entry.answer)
@@ -83,6 +84,7 @@ def _question(
         scope=scope_of(client.tenant, data.cache.namespace),
         wait_s=preferences.wait_s,
         only_if_cached=directives.only_if_cached,
+        priority=data.priority,
         metadata=data.metadata,
     )
 

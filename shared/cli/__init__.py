@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from shared.cli import config, doctor, up
+from shared.cli import config, dead, doctor, up
 from shared.cli.errors import CannotStart
 from shared.errors import BadSetting
 
@@ -35,10 +35,13 @@ def _parser() -> argparse.ArgumentParser:
     for name, run, meaning in (
         ("up", up.run, "start everything on this machine and keep it running until Ctrl-C"),
         ("doctor", doctor.run, "explain in words what is wrong and what to do; exit 1 if anything is"),
+        ("dead", dead.run, "list, requeue or delete the jobs that were given up"),
         ("config", config.run, "list every setting: variable, value, default, meaning, source"),
     ):
         command = commands.add_parser(name, help=meaning, description=meaning)
         command.set_defaults(run=run)
+        if name == "dead":
+            dead.add_arguments(command)
         if name == "doctor":
             command.add_argument("--json", action="store_true", help="print the checks as a JSON array")
     return parser

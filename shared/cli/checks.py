@@ -5,13 +5,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, Literal
 
+import msgspec
 from msgspec import Struct
 
 from shared.cli.local_keys import ADMIN, FINGERPRINT, USER
-from shared.cli.masking import masked_url
 from shared.cli.ports import Holder
-from shared.cli.redis_facts import RedisFacts, Unreachable
+from shared.cli.redis_facts import Unreachable
 from shared.cli.redis_server import HOW_TO_INSTALL
+from shared.masking import masked_url
+from shared.redis import roles
+from shared.redis.facts import RedisFacts
+from shared.redis.roles import Finding
 from shared.settings import Settings
 
 Status = Literal["OK", "WARN", "FAIL"]
@@ -75,30 +79,11 @@ def queue_redis(url: str, queue: RedisFacts | Unreachable) -> Iterator[Check]:
         )
         return
     yield Check("queue Redis", "OK", f"{masked_url(url)} answers (version {queue.version})")
-    policy = queue.maxmemory_policy
-    if policy is None:
-        yield Check("queue eviction", "WARN", "the server does not tell", "make sure of noeviction and AOF")
-        return
-    yield (
-        Check("queue eviction", "OK", "maxmemory-policy noeviction")
-        if policy == "noeviction"
-        else Check(
-            "queue eviction",
-            "FAIL",
-            f"maxmemory-policy {policy} deletes accepted jobs when memory is short",
-            "`redis-cli CONFIG SET maxmemory-policy noeviction`, and the same in its redis.conf",
-        )
-    )
-    yield (
-        Check("queue durability", "OK", "appendonly yes")
-        if queue.appendonly == "yes"
-        else Check(
-            "queue durability",
-            "WARN",
-            "appendonly is off: a killed Redis forgets accepted jobs",
-            "`redis-cli CONFIG SET appendonly yes`, and the same in its redis.conf",
-        )
-    )
+    for finding in roles.judge_queue(queue):
+        check = _concluded(f"queue {finding.topic}", finding)
+        # Lost jobs are worse than a warning: production does not even start.
+        fatal = finding.topic == "eviction" and roles.evicts(queue)
+        yield msgspec.structs.replace(check, status="FAIL") if fatal else check
 
 
 def cache_redis(
@@ -113,19 +98,13 @@ def cache_redis(
             f"{masked_url(settings.cache_url)}: {cache.reason}",
             "start it, or correct SENTINEL_CACHE_REDIS_URL",
         )
-    if isinstance(queue, RedisFacts) and queue.run_id == cache.run_id:
-        found = "the same server as the queue: full memory stops new jobs"
-        if settings.env == "development":
-            return Check(name, "OK", found + " (fine on one machine)")
-        return Check(name, "WARN", found, "set SENTINEL_CACHE_REDIS_URL to a second one with allkeys-lfu")
-    if cache.maxmemory_policy in {None, "allkeys-lfu", "allkeys-lru"}:
-        return Check(name, "OK", f"its own server, maxmemory-policy {cache.maxmemory_policy or 'not told'}")
-    return Check(
-        name,
-        "WARN",
-        f"maxmemory-policy {cache.maxmemory_policy}: a full cache takes no new answers",
-        "`redis-cli CONFIG SET maxmemory-policy allkeys-lfu` on the cache's server",
-    )
+    shared = isinstance(queue, RedisFacts) and queue.is_same_server(cache)
+    finding = roles.judge_cache(cache, shared=shared, production=settings.env == "production")
+    return _concluded(name, finding)
+
+
+def _concluded(name: str, finding: Finding) -> Check:
+    return Check(name, "OK" if finding.status == "ok" else "WARN", finding.text, finding.advice)
 
 
 def port(settings: Settings, trouble: OSError | None, holder: Holder | None, up_pid: int | None) -> Check:

@@ -10,8 +10,8 @@ import msgspec
 from msgspec import Meta
 
 from shared.cli import local_keys
-from shared.cli.masking import MASK, masked_url
 from shared.cli.terminal import say
+from shared.masking import MASK, masked_url
 from shared.secret import Secret
 from shared.settings import Settings, load, variable
 

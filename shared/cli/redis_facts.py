@@ -1,4 +1,4 @@
-"""What a Redis says about itself."""
+"""Asks a Redis about itself, or says why it does not answer."""
 
 from typing import Any, Final
 
@@ -6,16 +6,9 @@ from msgspec import Struct
 from redis import Redis
 from redis.exceptions import RedisError
 
+from shared.redis.facts import RedisFacts, facts_of
+
 _TIMEOUT_S: Final = 2.0
-
-
-class RedisFacts(Struct, frozen=True):
-    """The server's identity and the settings that decide what it may lose; None where it does not tell."""
-
-    run_id: str
-    version: str
-    maxmemory_policy: str | None
-    appendonly: str | None
 
 
 class Unreachable(Struct, frozen=True):
@@ -34,22 +27,7 @@ def ask(url: str) -> RedisFacts | Unreachable:
         return Unreachable("this is not a Redis URL; it looks like redis://host:6379/0")
     with client:
         try:
-            info: Any = client.info("server")
-            settings = _settings(client)
+            info: Any = client.info()
         except (RedisError, OSError) as error:
             return Unreachable(str(error))
-    return RedisFacts(
-        run_id=info["run_id"],
-        version=info["redis_version"],
-        maxmemory_policy=settings.get("maxmemory-policy"),
-        appendonly=settings.get("appendonly"),
-    )
-
-
-def _settings(client: Redis) -> dict[str, str]:
-    # One by one: servers before 7.0 take a single name.
-    ask_for: Any = client.config_get
-    try:
-        return {name: ask_for(name)[name] for name in ("maxmemory-policy", "appendonly")}
-    except (RedisError, KeyError):  # hosted servers refuse CONFIG
-        return {}
+    return facts_of(info)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from shared.cli import local_keys
-from shared.cli.masking import masked_url
 from shared.cli.plan import Plan
+from shared.masking import masked_url
 from shared.secret import Secret
 from shared.settings import Settings
 

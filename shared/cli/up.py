@@ -12,12 +12,12 @@ from shared.cli import pid_file, ports, redis_facts
 from shared.cli.errors import CannotStart
 from shared.cli.fleet import Fleet
 from shared.cli.interrupts import Interrupts
-from shared.cli.masking import masked_url
 from shared.cli.plan import Plan, make_plan, prepare_data_dir
 from shared.cli.summary import summary
 from shared.cli.supervision import unless
 from shared.cli.terminal import say, warn
 from shared.errors import BadSetting
+from shared.masking import masked_url
 from shared.settings import Settings, load, unknown_variables
 
 

@@ -2,30 +2,41 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
-    BusyLoadingError,
     ConnectionError as RedisConnectionError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisError,
+    ResponseError,
     TimeoutError as RedisTimeoutError,
 )
 
 from shared.errors import RedisUnavailable
-from shared.redis import scripts
+from shared.masking import masked_url
+from shared.redis import refusals, scripts
+from shared.redis.refusals import Refused
 from shared.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 START_DELAYS_S = (1.0, 2.0, 4.0)
 """Pauses between attempts to reach Redis at start: it may be starting too."""
+
+RECONNECT_ON = (RedisConnectionError, ReadOnlyError)
+"""Worth one more attempt on a fresh connection: the old one was cut, or leads to a demoted server."""
+
+# Nobody writes on a subscription: without probes its silent loss would be noticed after two hours.
+_PROBES = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3}
+
+T = TypeVar("T")
 
 
 def connect(url: str, settings: Settings, *, client_name: str, blocking_s: float = 0.0) -> Redis:
@@ -39,8 +50,8 @@ def pool(
     """Make connections whose every wait ends.
 
     `blocking_s` is the longest that a blocking command may rest on the server, added to the deadline.
-    One immediate retry covers a connection that a Redis restart has closed; a timeout is not retried,
-    because a paused Redis would only be waited for twice.
+    One immediate retry covers a connection that a Redis restart has closed, and follows a name to the new
+    primary after a failover; a timeout is not retried, because a paused Redis would only be waited for twice.
     """
     made: BlockingConnectionPool = BlockingConnectionPool.from_url(
         url,
@@ -48,17 +59,35 @@ def pool(
         timeout=settings.redis_timeout_s,
         socket_timeout=settings.redis_timeout_s + blocking_s,
         socket_connect_timeout=settings.redis_timeout_s,
-        retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
-        retry_on_error=[RedisConnectionError],
+        retry=_SortingRetry(NoBackoff(), 1, supported_errors=RECONNECT_ON),
+        retry_on_error=list(RECONNECT_ON),
         client_name=client_name,
         **_keepalive(url),
     )
     return made
 
 
+class _SortingRetry(Retry):
+    """Sorts what Redis refuses before it decides on another attempt, for every command of a connection."""
+
+    __slots__ = ()
+
+    async def call_with_retry(self, do: Callable[[], Awaitable[T]], fail: Callable[[RedisError], Any]) -> T:
+        async def do_sorted() -> T:
+            try:
+                return await do()
+            except ResponseError as error:
+                raise refusals.sort(error) from None
+
+        return await super().call_with_retry(do_sorted, fail)
+
+
 def _keepalive(url: str) -> dict[str, Any]:
     # A Unix socket has no keepalive, and its connection class refuses the option.
-    return {} if url.startswith("unix:") else {"socket_keepalive": True}
+    if url.startswith("unix:"):
+        return {}
+    probes = {getattr(socket, name): value for name, value in _PROBES.items() if hasattr(socket, name)}
+    return {"socket_keepalive": True, "socket_keepalive_options": probes}
 
 
 @asynccontextmanager
@@ -69,10 +98,9 @@ async def translated() -> AsyncIterator[None]:
     except (
         RedisConnectionError,
         RedisTimeoutError,
-        BusyLoadingError,
         ReadOnlyError,
         OutOfMemoryError,
-        TimeoutError,
+        Refused,
         OSError,
     ) as error:
         raise RedisUnavailable(
@@ -80,16 +108,22 @@ async def translated() -> AsyncIterator[None]:
         ) from error
 
 
-async def wait_until_up(redis: Redis, role: str) -> None:
+async def wait_until_up(redis: Redis, role: str, url: str) -> None:
     """Reach a Redis and load the scripts into it, retrying after 1, 2 and 4 s; raises RedisUnavailable."""
+    shown = masked_url(url)
     for delay in (*START_DELAYS_S, None):
         try:
             await redis.ping()
             await scripts.load_all(redis)
         except (RedisError, OSError) as error:
             if delay is None:
-                raise RedisUnavailable(f"{role} Redis cannot be reached: {type(error).__name__}") from error
-            logger.warning("redis unreachable, retrying", extra={"role": role, "delay_s": delay})
+                raise RedisUnavailable(
+                    f"The {role} Redis at {shown} cannot be reached ({type(error).__name__}): "
+                    "start it, or correct its URL."
+                ) from error
+            logger.warning(
+                "redis unreachable, retrying", extra={"role": role, "url": shown, "delay_s": delay}
+            )
             await asyncio.sleep(delay)
         else:
             return

@@ -19,6 +19,7 @@ TRIES_PREFIX = "arq:retry:"
 OUTCOME_PREFIX = "arq:result:"
 WAITERS_PREFIX = "sentinel:waiters:"
 INBOX_PREFIX = "sentinel:inbox:"
+HELD_PREFIX = "sentinel:held:"
 
 
 def queue() -> str:
@@ -74,13 +75,46 @@ def outcome(job_id: str) -> str:
 
 
 def waiters(job_id: str) -> str:
-    """zset: inbox name → until when it waits, in Redis ms; written by submit, deleted by settle."""
+    """zset: who is interested → until when, in Redis ms; deleted by settle.
+
+    A member is the inbox of an ingress that waits, or `polled:<key id>` for a key that has the job's id.
+    """
     return WAITERS_PREFIX + job_id
 
 
 def inbox(ingress_id: str) -> str:
     """channel: where settle announces to one ingress; at most once, so the ingress re-reads as well."""
     return INBOX_PREFIX + ingress_id
+
+
+def control(worker_id: str) -> str:
+    """channel: where a worker is told to stop the work on a job that nobody wants any more."""
+    return f"sentinel:control:{worker_id}"
+
+
+def held(worker_id: str) -> str:
+    """set: ids of the jobs that a worker has claimed and not yet settled or handed back."""
+    return HELD_PREFIX + worker_id
+
+
+def reaper() -> str:
+    """string: who looks for dead workers right now; lives one look."""
+    return "sentinel:reaper"
+
+
+def throughput() -> str:
+    """string: jobs per second that the living workers can do; written by every beat, TTL 5 s."""
+    return "sentinel:throughput"
+
+
+def none() -> str:
+    """nothing: never exists. Scripts that end work delete it first, so that a full Redis lets them run."""
+    return "sentinel:none"
+
+
+def dead_letters() -> str:
+    """stream: jobs that were given up, with the reason; capped, read and emptied by `sentinel dead`."""
+    return "sentinel:dead-letters"
 
 
 def bucket(key_id: str) -> str:

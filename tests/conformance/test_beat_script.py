@@ -7,7 +7,7 @@ from shared.heartbeats import Heartbeat, Heartbeats
 from shared.redis import keys
 
 pytestmark = pytest.mark.anyio
-BEAT = Heartbeat(worker="w", host="h", pid=7, version="1", slots=64, busy=3)
+BEAT = Heartbeat(worker="w", host="h", pid=7, version="1", slots=64, busy=3, per_s=12.5, loop_lag_ms=0.1)
 
 
 async def test_a_worker_that_beats_is_alive_as_it_describes_itself(store: Redis) -> None:

@@ -39,7 +39,7 @@ async def test_different_questions_do_not_join(jobs: JobQueue) -> None:
 async def test_a_full_queue_takes_nothing(jobs: JobQueue, store: Redis) -> None:
     """A refusal writes no part of a job, and says how many wait."""
     await submit(jobs, "a")
-    refused = await jobs.submit(submission("b", depth_max=1), inbox="", wait_ms=0)
+    refused = await jobs.submit(submission("b", depth_max=1), interest="polled:key", for_ms=60_000)
     assert (refused.verdict, refused.ahead) == ("full", 1)
     assert await store.exists(keys.flight("b")) == 0
 
@@ -48,7 +48,9 @@ async def test_jobs_in_work_do_not_fill_the_queue(jobs: JobQueue) -> None:
     """Depth is what waits, not what runs."""
     await submit(jobs, "a")
     await jobs.claim("w", lease_ms=LEASE_MS, count=10)
-    assert (await jobs.submit(submission("b", depth_max=1), inbox="", wait_ms=0)).verdict == "created"
+    assert (
+        await jobs.submit(submission("b", depth_max=1), interest="polled:key", for_ms=60_000)
+    ).verdict == "created"
 
 
 async def test_jobs_are_claimed_in_the_order_of_submission_and_no_more_than_asked(jobs: JobQueue) -> None:
@@ -104,7 +106,7 @@ async def test_a_settled_job_leaves_only_its_record_and_outcome(jobs: JobQueue, 
     """Queue, payload, lease, tries and waiters are gone in the same step."""
     job = await submit(jobs)
     _, [claimed] = await jobs.claim("w", lease_ms=LEASE_MS, count=10)
-    assert await jobs.settle(job.job_id, claimed.token, settlement(commit=b"entry"))
+    assert await jobs.settle("w", job.job_id, claimed.token, settlement(commit=b"entry"))
     left = {key.decode() for key in await store.keys()}
     assert left == {
         keys.job(job.job_id),
@@ -126,18 +128,18 @@ async def test_only_the_current_token_settles_and_only_once(jobs: JobQueue, stor
     await store.zadd(keys.queue(), {job.job_id: 0})
     _, [current] = await jobs.claim("x", lease_ms=LEASE_MS, count=10, scan=True)
     before = {key: await store.dump(key) for key in await store.keys("arq:*")}
-    assert not await jobs.settle(job.job_id, stale.token, settlement(commit=b"stale"))
+    assert not await jobs.settle("w", job.job_id, stale.token, settlement(commit=b"stale"))
     assert {key: await store.dump(key) for key in await store.keys("arq:*")} == before
     assert await store.xlen(keys.outbox()) == 0
-    assert await jobs.settle(job.job_id, current.token, settlement())
-    assert not await jobs.settle(job.job_id, current.token, settlement())
+    assert await jobs.settle("w", job.job_id, current.token, settlement())
+    assert not await jobs.settle("w", job.job_id, current.token, settlement())
 
 
 async def test_a_completed_flight_answers_the_next_twin_for_the_handoff(jobs: JobQueue, store: Redis) -> None:
     """Between the settle and the entry's arrival in the cache, nobody pays again."""
     job = await submit(jobs)
     _, [claimed] = await jobs.claim("w", lease_ms=LEASE_MS, count=10)
-    await jobs.settle(job.job_id, claimed.token, settlement(handoff_ms=2_000))
+    await jobs.settle("w", job.job_id, claimed.token, settlement(handoff_ms=2_000))
     twin = await submit(jobs)
     assert (twin.verdict, twin.job_id, twin.outcome) == ("landed", job.job_id, b"outcome")
     assert 0 < await store.pttl(keys.flight("q")) <= 2_000
@@ -147,7 +149,7 @@ async def test_a_failed_flight_may_be_asked_again_at_once(jobs: JobQueue) -> Non
     """The next request is a new job; the old one keeps its own outcome."""
     job = await submit(jobs)
     _, [claimed] = await jobs.claim("w", lease_ms=LEASE_MS, count=10)
-    await jobs.settle(job.job_id, claimed.token, settlement("failed"))
+    await jobs.settle("w", job.job_id, claimed.token, settlement("failed"))
     again = await submit(jobs)
     assert again.verdict == "created"
     assert again.job_id != job.job_id
@@ -171,10 +173,10 @@ async def test_a_job_handed_back_is_claimed_next_and_has_lost_no_try(jobs: JobQu
     first = await submit(jobs, "first")
     await submit(jobs, "second")
     _, [claimed] = await jobs.claim("w", lease_ms=LEASE_MS, count=1)
-    assert await jobs.release(claimed.job_id, claimed.token, "interactive")
+    assert await jobs.release("w", claimed) == "handed_back"
     _, [again] = await jobs.claim("x", lease_ms=LEASE_MS, count=1)
     assert (again.job_id, again.tries) == (first.job_id, 1)
-    assert not await jobs.release(claimed.job_id, claimed.token, "interactive")
+    assert await jobs.release("w", claimed) == "not_ours"
 
 
 async def test_stock_arq_jobs_without_a_record_are_claimed_by_the_scan(jobs: JobQueue, store: Redis) -> None:
@@ -183,7 +185,7 @@ async def test_stock_arq_jobs_without_a_record_are_claimed_by_the_scan(jobs: Job
     await store.zadd(keys.queue(), {"stock": 1})
     _, [claimed] = await jobs.claim("w", lease_ms=LEASE_MS, count=10, scan=True)
     assert (claimed.job_id, claimed.payload, claimed.created_at_ms) == ("stock", b"payload", 1)
-    assert await jobs.settle("stock", claimed.token, settlement())
+    assert await jobs.settle("w", "stock", claimed.token, settlement())
 
 
 async def test_a_deferred_job_is_not_claimed_before_its_time(jobs: JobQueue, store: Redis) -> None:

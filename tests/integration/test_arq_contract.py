@@ -76,7 +76,7 @@ async def test_a_stock_status_follows_our_job_from_queue_to_outcome(
         depth_max=10,
         record={"tenant": "t"},
     )
-    submitted = await ctx.jobs.submit(submission, inbox="", wait_ms=0)
+    submitted = await ctx.jobs.submit(submission, interest="polled:key", for_ms=60_000)
     seen = Job(submitted.job_id, stock, _deserializer=msgspec.msgpack.decode)
     assert await seen.status() is JobStatus.queued
     info = await seen.info()

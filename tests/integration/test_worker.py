@@ -45,7 +45,7 @@ async def submit(
         depth_max=100,
         record={"tenant": "t", "model": "m"},
     )
-    return await ctx.jobs.submit(submission, inbox="", wait_ms=0)
+    return await ctx.jobs.submit(submission, interest="polled:key", for_ms=60_000)
 
 
 async def answered(ctx: WorkerContext, question: str, **policy: object) -> Completed | Failed:

@@ -20,7 +20,7 @@ def submission(question: str = "q", *, depth_max: int = 100, deadline_ms: int = 
 
 async def submit(jobs: JobQueue, question: str = "q", inbox: str = "sentinel:inbox:a") -> Submitted:
     """Submit a question for one waiting ingress."""
-    return await jobs.submit(submission(question), inbox=inbox, wait_ms=5_000)
+    return await jobs.submit(submission(question), interest=inbox, for_ms=5_000)
 
 
 def settlement(state: State = "completed", *, handoff_ms: int = 2_000, commit: bytes = b"") -> Settlement:

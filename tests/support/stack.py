@@ -170,6 +170,7 @@ def _environment(folder: Path, queue: RedisProcess, simulator_port: int) -> dict
         "SENTINEL_PROVIDER": "simulator",
         "SENTINEL_RATE_CAPACITY": "100000",
         "SENTINEL_RATE_REFILL_PER_S": "10000",
+        "SENTINEL_DRAIN_S": "1",
         "GROQ_API_KEY": "provider-key-for-tests",
         "GROQ_BASE_URL": f"http://127.0.0.1:{simulator_port}",
         "PYTHONFAULTHANDLER": "1",

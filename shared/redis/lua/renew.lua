@@ -6,6 +6,9 @@
 --
 -- A lease that lapsed unseen but was not claimed by another is taken up again: the token is still current.
 
+-- Redis refuses a script for want of memory only before its first write: ending work must not need memory.
+redis.call('DEL', 'sentinel:none')
+
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local lease = tonumber(ARGV[1])

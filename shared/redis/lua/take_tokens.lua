@@ -7,6 +7,9 @@
 -- Fractional tokens, and Redis time alone: callers' clocks differ, and integer seconds under-deliver.
 -- Never admits more than capacity + refill * t in any span t.
 
+-- Redis refuses a script for want of memory only before its first write: ending work must not need memory.
+redis.call('DEL', 'sentinel:none')
+
 local capacity = tonumber(ARGV[1])
 local refill = tonumber(ARGV[2])
 local cost = tonumber(ARGV[3])

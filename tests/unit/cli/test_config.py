@@ -5,7 +5,7 @@ import pytest
 
 from shared.cli import local_keys, main
 from shared.cli.config import listing
-from shared.cli.masking import masked_url
+from shared.masking import masked_url
 from shared.settings import Settings, load, variable
 
 pytestmark = pytest.mark.unit

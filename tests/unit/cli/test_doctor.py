@@ -8,7 +8,8 @@ import pytest
 from shared.cli import checks, main, ports
 from shared.cli.checks import Check
 from shared.cli.ports import Holder
-from shared.cli.redis_facts import RedisFacts, Unreachable, ask
+from shared.cli.redis_facts import Unreachable, ask
+from shared.redis.facts import RedisFacts
 from shared.settings import Settings
 
 pytestmark = pytest.mark.unit
