@@ -35,6 +35,7 @@ WaitSeconds = Annotated[
     responses={OK: ResponseSpec(views.JobView, description="The job.")},
     return_dto=None,
     summary="Read a job",
+    tags=["questions"],
 )
 async def read_job(
     request: Request[Any, Any, Any],
@@ -62,6 +63,7 @@ async def read_job(
     responses={OK: ResponseSpec(views.JobView, description="The job as it is now.")},
     return_dto=None,
     summary="Cancel a job",
+    tags=["questions"],
 )
 async def cancel_job(
     request: Request[Any, Any, Any], job_id: str, ctx: NamedDependency[IngressContext]

@@ -41,6 +41,7 @@ CacheControlHeader = Annotated[
         ACCEPTED: ResponseSpec(views.JobView, description="Not yet: the job goes on at `Location`."),
     },
     summary="Ask a question",
+    tags=["questions"],
 )
 async def query(
     request: Request[Any, Any, Any],

@@ -18,7 +18,6 @@ from shared.jobs import JobQueue
 from shared.redis import connect, keys
 from shared.redis.roles import examine
 from shared.redis.scripts import run_pipeline, script
-from shared.redis.scripts import run_pipeline
 from shared.settings import Settings
 from shared.wire.entry import Commit, Entry, encode
 from shared.wire.outcome import Answer, Usage
