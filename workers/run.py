@@ -28,12 +28,12 @@ async def run_job(
     claimed: Claimed,
     payload: Payload | None,
     now_ms: int,
-) -> None:
-    """Run a job and settle it; returns also when the outcome was refused by the fence."""
+) -> bool:
+    """Run a job and settle it; returns whether the outbox has something for the cache now."""
     started = time.monotonic()
     if payload is not None and payload.f != FUNCTION:
         await settle(ctx, claimed, await run_stock(functions, ctx, claimed, payload, now_ms))
-        return
+        return False
     job, answered = await _answered(ctx, claimed, payload, now_ms)
     finished_ms = now_ms + int((time.monotonic() - started) * 1000)
     settled = settlement(
@@ -47,6 +47,7 @@ async def run_job(
     )
     await settle(ctx, claimed, settled)
     _record(answered.outcome, claimed.tries)
+    return settled.commit != b""
 
 
 async def _answered(

@@ -180,8 +180,8 @@ class SentinelWorker(Worker):
             metrics.billing_doubts.inc()
         started = time.monotonic()
         try:
-            await run_job(self._context, self.functions, claimed, _payload(claimed), now_ms)
-            self._outbox.ring()
+            if await run_job(self._context, self.functions, claimed, _payload(claimed), now_ms):
+                self._outbox.ring()
             self._service.add(time.monotonic() - started)
         except LeaseLost:
             logger.warning("work stopped", extra={"reason": "lease_lost"})

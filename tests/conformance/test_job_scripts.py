@@ -168,6 +168,14 @@ async def test_renewal_keeps_what_is_held_and_names_what_was_lost(jobs: JobQueue
     assert await store.zscore(keys.queue(), kept.job_id) > await store.zscore(keys.queue(), lost.job_id)
 
 
+async def test_a_job_just_settled_is_not_reported_as_lost(jobs: JobQueue) -> None:
+    """Its holder is still waiting for the reply to its settle, and must not be cancelled for that."""
+    await submit(jobs)
+    _, [claimed] = await jobs.claim("w", lease_ms=LEASE_MS, count=1)
+    await jobs.settle("w", claimed.job_id, claimed.token, settlement())
+    assert await jobs.renew([(claimed.job_id, claimed.token)], lease_ms=LEASE_MS) == set()
+
+
 async def test_a_job_handed_back_is_claimed_next_and_has_lost_no_try(jobs: JobQueue) -> None:
     """A planned stop is not a failure."""
     first = await submit(jobs, "first")

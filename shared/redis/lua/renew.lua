@@ -19,7 +19,8 @@ for i = 2, #ARGV, 2 do
   if record[1] == token and record[2] == 'in_progress' then
     redis.call('SET', 'arq:in-progress:' .. id, token, 'PX', lease)
     redis.call('ZADD', KEYS[1], now + lease, id)
-  else
+  elseif record[1] ~= token or (record[2] ~= 'completed' and record[2] ~= 'failed') then
+    -- One that this holder has just settled is not lost: the reply to its settle is still under way.
     lost[#lost + 1] = id
   end
 end
