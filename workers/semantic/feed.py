@@ -39,14 +39,17 @@ class IndexFeed:
 
     async def partition(self, name: str) -> PartitionIndex:
         """Return an index that holds at least all changes up to this call; raises RedisError."""
-        load = self._loads.get(name)
-        if load is None or (load.done() and (load.cancelled() or load.exception() is not None)):
-            self._indexes[name] = PartitionIndex(self._dimensions, self._capacity)
-            load = self._loads[name] = asyncio.create_task(self._load(name))
-        if not load.done():
-            # A caller that gives up must not stop the load that others wait for.
-            await asyncio.shield(load)
-        return self._indexes[name]
+        while True:
+            load = self._loads.get(name)
+            if load is None or (load.done() and (load.cancelled() or load.exception() is not None)):
+                self._indexes[name] = PartitionIndex(self._dimensions, self._capacity)
+                load = self._loads[name] = asyncio.create_task(self._load(name))
+            # Waited for, not awaited: a caller that gives up must not stop the load that others wait for,
+            # and a load that a reset has cancelled must not look like a caller's own cancellation.
+            await asyncio.wait({load})
+            if self._loads.get(name) is load and not load.cancelled():
+                load.result()
+                return self._indexes[name]
 
     async def follow(self) -> None:
         """Apply changes as they come, for ever; a gap in them empties every index for a new load."""
@@ -86,8 +89,9 @@ class IndexFeed:
         newest = await self._redis.xrevrange(keys.index_changes(), count=1)
         oldest = await self._redis.xrange(keys.index_changes(), count=1)
         before = self._position
-        if before is None or not newest or _order(newest[0][0]) < _order(before):
-            self._position = newest[0][0] if newest else b"0-0"
+        last = newest[0][0] if newest else b"0-0"
+        if before is None or _order(last) < _order(before):
+            self._position = last
             return True
         return bool(oldest) and _order(oldest[0][0]) > _order(before)
 
