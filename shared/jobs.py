@@ -155,12 +155,16 @@ class JobQueue:
         bells: Sequence[PriorityClass] = CLASSES,
         ids: Sequence[bytes] = (),
         scan: bool = False,
+        scan_batch: int = 1_000_000,
     ) -> tuple[int, list[Claimed]]:
-        """Take up to `count` jobs from some bells; returns Redis time in ms and what was claimed."""
+        """Take up to `count` jobs from some bells; returns Redis time in ms and what was claimed.
+
+        `scan` looks first for due jobs that no bell announced, of which `scan_batch` may be batch jobs.
+        """
         now, *rows = await script("claim").run(
             self._redis,
             [keys.queue(), keys.fence(), keys.held(worker_id), *(keys.bell(c) for c in bells)],
-            [worker_id, lease_ms, count, "1" if scan else "0", *ids],
+            [worker_id, lease_ms, count, max(0, scan_batch) if scan else "", *ids],
         )
         return int(now), [_claimed(row) for row in rows]
 

@@ -149,6 +149,7 @@ class SentinelWorker(Worker):
             bells=[priority],
             ids=[] if rung is None else [rung[1]],
             scan=scan,
+            scan_batch=self._room("batch"),
         )
         if scan:
             self._scanned_at = time.monotonic()

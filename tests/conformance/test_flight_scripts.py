@@ -116,6 +116,18 @@ async def test_a_batch_job_that_somebody_waits_for_is_promoted(jobs: JobQueue) -
     assert (await jobs.claim("w", lease_ms=LEASE_MS, count=1, bells=["batch"]))[1] == []
 
 
+async def test_a_scan_takes_no_more_batch_jobs_than_have_room(jobs: JobQueue, store: Redis) -> None:
+    """Reserved slots are not filled by the back door; interactive jobs behind batch ones are found."""
+    for question in "abc":
+        batch = msgspec.structs.replace(submission(question), priority="batch")
+        await jobs.submit(batch, interest="polled:key", for_ms=60_000)
+    urgent = await submit(jobs, "urgent")
+    await store.delete(keys.bell("interactive"), keys.bell("batch"))
+    _, claimed = await jobs.claim("w", lease_ms=LEASE_MS, count=3, bells=[], scan=True, scan_batch=1)
+    assert [c.priority for c in claimed] == ["batch", "interactive"]
+    assert claimed[1].job_id == urgent.job_id
+
+
 async def test_a_queue_longer_than_the_deadline_takes_nothing_and_says_when(
     jobs: JobQueue, store: Redis
 ) -> None:

@@ -1,7 +1,8 @@
 -- Gives a worker up to `count` jobs, each under a lease and a new fence token.
 --
 -- KEYS  1 queue   2 fence   3 what the worker holds (set)   4.. bells to take from
--- ARGV  1 worker id   2 lease, in ms   3 count   4 '1' to look for due jobs that no bell announced
+-- ARGV  1 worker id   2 lease, in ms   3 count   4 batch jobs that may be among those that no
+--       bell announced, '' not to look for such
 --       5.. ids already taken from a bell
 -- Returns {Redis time in ms, {id, payload or false, token, tries, created_at, deadline_at, class, doubts,
 --          1 if the last doubt is new, 0 if nobody is interested any more}...}
@@ -68,9 +69,17 @@ local function claim(id)
   room = room - 1
 end
 
-if ARGV[4] == '1' then
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, room)) do
-    claim(id)
+if ARGV[4] ~= '' then
+  local batch = tonumber(ARGV[4])
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, room + 100)) do
+    local is_batch = redis.call('HGET', 'sentinel:job:' .. id, 'class') == 'batch'
+    if room > 0 and not (is_batch and batch <= 0) then
+      local before = room
+      claim(id)
+      if is_batch then
+        batch = batch - (before - room)
+      end
+    end
   end
 end
 for i = 5, #ARGV do
