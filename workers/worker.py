@@ -63,6 +63,8 @@ class SentinelWorker(Worker):
         self._leases = Leases(context.jobs, settings.lease_s)
         self._outbox = Outbox(context.redis, context.entries)
         self._heartbeats = Heartbeats(context.redis)
+        # Read from disk, so once and not with every beat.
+        self._version = version("sentinel-gateway")
         self._slot_freed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._reaper = Reaper(context.redis, context.jobs, context.worker_id, settings.reap_s)
@@ -216,7 +218,7 @@ class SentinelWorker(Worker):
                 worker=self._context.worker_id,
                 host=socket.gethostname(),
                 pid=os.getpid(),
-                version=version("sentinel-gateway"),
+                version=self._version,
                 slots=self.max_jobs,
                 busy=len(self._leases),
                 per_s=self._service.per_s(self.max_jobs),
