@@ -6,27 +6,31 @@ import sys
 import uvloop
 
 from ingress.app import build
+from ingress.batches.feeder import feeding
 from ingress.context import ingress_context
 from ingress.server import DrainingServer
-from shared import logs, settings as settings_module
+from ingress.shortcut.start import shortcut_of
+from shared import logs, tracing
 from shared.errors import BadSetting, SentinelError
 from shared.settings import Settings
+from shared.settings.loading import load
 
 logger = logging.getLogger(__name__)
 
 
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then drain."""
-    async with ingress_context(settings) as ctx:
+    async with ingress_context(settings) as ctx, feeding(ctx), shortcut_of(ctx) as shortcut:
         logger.info("ingress ready", extra={"host": settings.host, "port": settings.port})
-        await DrainingServer(build(ctx), ctx.drain, settings).serve()
+        await DrainingServer(build(ctx), shortcut, ctx.drain, settings).serve()
 
 
 def main() -> int:
     """Start; returns the exit code: 0 stopped, 2 bad setting, 1 no Redis."""
     try:
-        settings = settings_module.load()
+        settings = load()
         logs.set_up("ingress", settings.log_level)
+        tracing.set_up("ingress", settings)
         uvloop.run(serve(settings))
     except BadSetting as error:
         print(f"sentinel: {error.detail}", file=sys.stderr)  # noqa: T201 - there may be no logs yet
@@ -34,6 +38,8 @@ def main() -> int:
     except SentinelError as error:
         logger.error("ingress cannot run", extra={"code": error.code, "detail": error.detail})  # noqa: TRY400
         return 1
+    finally:
+        tracing.close()
     return 0
 
 

@@ -1,153 +1,140 @@
 """How a question is answered: from its entry, from the flight that just landed, or by waiting for a job."""
 
 import asyncio
-import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any
 
-import msgspec
-from msgspec import Struct
-
+from ingress import stored
 from ingress.admission import check
+from ingress.asked import ExactHit, Pending, Question, Reply, Settled
 from ingress.context import IngressContext
 from ingress.exchange import Exchange
-from ingress.withdrawal import withdraw
+from ingress.landed import may_hand_on
+from ingress.rate import Rate
+from ingress.refreshing import refresh
+from ingress.submitting import submit
+from ingress.withdrawal import end_interest
 from shared import metrics
-from shared.cache import Freshness, freshness, may_serve
+from shared.cache import Found
 from shared.clients import Client
-from shared.errors import CacheMiss, Draining, QueueFull, QueueTooSlow
-from shared.fingerprint import fingerprint, flight_id, partition
-from shared.jobs import POLLED, Submission, Submitted
-from shared.redis.keys import PriorityClass
+from shared.fingerprint import fingerprint, flight_id
+from shared.freshness import stage_of
+from shared.purging import labels_for
+from shared.redis.connect import translated
+from shared.submissions import Submitted, polled_by
 from shared.tasks import cancel
-from shared.wire.completion import CachePolicy, Completion
-from shared.wire.entry import Entry
-from shared.wire.job import Job, encode_payload
-from shared.wire.outcome import Result, decode_result
+from shared.wire.outcome import Completed, decode_result
 
-
-class Question(Struct, frozen=True, kw_only=True):
-    """A validated question on its way."""
-
-    completion: Completion
-    policy: CachePolicy
-    scope: str
-    wait_s: float
-    only_if_cached: bool = False
-    priority: PriorityClass = "interactive"
-    metadata: dict[str, str] = {}
-
-
-class ExactHit(Struct, frozen=True):
-    """The question's own entry answered it, inline."""
-
-    entry: Entry
-    freshness: Freshness
-
-
-class Settled(Struct, frozen=True):
-    """A job answered it, or failed; `joined` when the job was somebody else's, `landed` when it was over."""
-
-    result: Result
-    joined: bool
-    landed: bool
-    now_ms: int
-
-
-class Pending(Struct, frozen=True):
-    """The wait is over and the job goes on."""
-
-    submitted: Submitted
-
-
-Reply = ExactHit | Settled | Pending
+__all__ = ["ExactHit", "Leaving", "Pending", "Question", "Reply", "Settled", "ask", "begin", "settled"]
+SHARED = {"joined": "collapsed", "landed": "exact"}
+"""What an answer that another caller's flight brought counts as in the savings."""
 Leaving = Callable[[], Coroutine[Any, Any, None]]
 
 
 async def ask(
     ctx: IngressContext, client: Client, question: Question, exchange: Exchange, leaving: Leaving
 ) -> Reply:
-    """Answer a question; raises RateLimited, CacheMiss, Unavailable and its kinds.
+    """Answer a question; raises what `begin` does.
 
     `leaving` tells when the caller goes away, and is only asked when there is something to wait for.
     """
-    identity = fingerprint(ctx.fingerprint_secret, question.scope, question.completion)
-    exchange.rate, entry = await ctx.admission.admit_and_find(client, identity)
-    check(exchange.rate)
-    now_ms = exchange.rate.now_ms
-    if entry is not None and may_serve(entry, client.tenant, question.policy, now_ms):
-        metrics.cache_hits.labels("exact").inc()
-        return ExactHit(entry, freshness(entry, now_ms))
-    if question.only_if_cached:
-        raise CacheMiss("No stored answer matches exactly, and only-if-cached forbids asking the provider.")
-    if ctx.drain.draining:
-        raise Draining("This process is stopping; send the request again to reach another.", retry_after_s=1)
     waits = question.wait_s > 0 and ctx.hub.has_room
-    submitted = await _submit(ctx, client, question, identity, exchange.request_id, waits=waits)
-    exchange.log["job_id"] = submitted.job_id
-    if submitted.outcome is not None:
-        metrics.cache_hits.labels("exact").inc()
-        return _settled(submitted, submitted.outcome)
+    interest = ctx.hub.new_interest() if waits else polled_by(client.key_id)
+    begun = await begin(ctx, client, question, exchange, interest=interest)
+    if not isinstance(begun, Submitted):
+        return begun
     if not waits:
-        return Pending(submitted)
-    return await _wait(ctx, client, question, submitted, leaving)
+        return Pending(begun)
+    return await _wait(ctx, client, question, begun, interest, leaving)
 
 
-async def _submit(
-    ctx: IngressContext, client: Client, question: Question, identity: str, request_id: str, *, waits: bool
-) -> Submitted:
-    submission = _submission(ctx, client, question, identity, request_id)
-    if waits:
-        interest, for_ms = ctx.hub.inbox, int(question.wait_s * 1000)
+async def begin(
+    ctx: IngressContext, client: Client, question: Question, exchange: Exchange, *, interest: str
+) -> ExactHit | Settled | Submitted:
+    """Answer a question from its entry or from the flight that just landed, or else start or join a flight.
+
+    `interest` is the caller's in that flight. Raises RateLimited, CacheMiss, CircuitOpen, Unavailable and its
+    kinds.
+    """
+    identity = fingerprint(ctx.fingerprint_secret, question.scope, question.completion)
+    labels = labels_for(question.completion.model, question.policy)
+    exchange.rate, found = await _look(ctx, client, identity, labels, exchange)
+    check(exchange.rate)
+    now_ms, entry = exchange.rate.now_ms, found.entry
+    stage = stage_of(entry, client.tenant, question.policy, ctx.settings, now_ms)
+    if entry is not None and stage in stored.AT_ONCE:
+        if stage == "revalidate" and stored.may_refresh(ctx, question):
+            ctx.refresh_pause.ask(
+                entry.job_id, partial(refresh, ctx, client, question, entry, exchange.request_id)
+            )
+        return stored.served(ctx, client, entry, now_ms, stored.AT_ONCE[stage])
+    if question.only_if_cached:
+        raise stored.nothing(found)
+    exchange.rate = await ctx.admission.admit_miss(client) or exchange.rate
+    check(exchange.rate)
+    fallback = entry if stage == "if_error" else None
+    try:
+        stored.check_readiness(ctx, question, has_stale=fallback is not None)
+        return await _by_a_job(ctx, client, question, identity, found, exchange, interest)
+    except stored.PASSING as error:
+        if fallback is None:
+            raise
+        return stored.served(ctx, client, fallback, now_ms, error.code)
+
+
+async def _look(
+    ctx: IngressContext, client: Client, identity: str, labels: Sequence[str], exchange: Exchange
+) -> tuple[Rate, Found]:
+    """Take a token and read the entry, unless the shortcut has done so; raises RedisUnavailable."""
+    looked, exchange.looked = exchange.looked, None
+    if looked is None or looked.identity != identity:
+        return await ctx.admission.admit_and_find(client, identity, labels)
+    async with translated():
+        if isinstance(looked.brought, Exception):
+            raise looked.brought
+    return looked.brought
+
+
+async def _by_a_job(
+    ctx: IngressContext,
+    client: Client,
+    question: Question,
+    identity: str,
+    found: Found,
+    exchange: Exchange,
+    interest: str,
+) -> Settled | Submitted:
+    flight = flight_id(identity, question.policy)
+    if found.purged_ms:
+        # What was under way when its answer was purged is not to be joined any more.
+        flight = f"{flight}:{found.purged_ms}"
+    submitted = await submit(ctx, client, question, identity, exchange, flight=flight, interest=interest)
+    while not await may_hand_on(ctx, client, submitted):
+        flight = f"{flight_id(identity, question.policy)}:after:{submitted.job_id}"
+        submitted = await submit(ctx, client, question, identity, exchange, flight=flight, interest=interest)
+    exchange.log["job_id"] = submitted.job_id
+    if submitted.verdict == "joined":
+        metrics.collapsed.inc()
+    if submitted.outcome is None:
+        return submitted
+    landed = settled(ctx, client, submitted, submitted.outcome)
+    if isinstance(landed.result.r, Completed) and landed.result.r.stale is not None:
+        metrics.stale_served.labels(landed.result.r.stale.reason).inc()
     else:
-        interest, for_ms = f"{POLLED}{client.key_id}", submission.deadline_ms
-    submitted = await ctx.jobs.submit(submission, interest=interest, for_ms=for_ms)
-    wait_s = max(1.0, submitted.wait_ms / 1000)
-    if submitted.verdict == "full":
-        raise QueueFull(f"{submitted.ahead} jobs wait, which is all the queue holds.", retry_after_s=wait_s)
-    if submitted.verdict == "late":
-        raise QueueTooSlow(
-            f"{submitted.ahead} jobs wait, too many for this one to be done by its deadline.",
-            retry_after_s=wait_s,
-        )
-    return submitted
-
-
-def _submission(
-    ctx: IngressContext, client: Client, question: Question, identity: str, request_id: str
-) -> Submission:
-    job = Job(
-        completion=question.completion,
-        policy=question.policy,
-        tenant=client.tenant,
-        fingerprint=identity,
-        partition=partition(ctx.fingerprint_secret, question.scope, question.completion),
-        request_id=request_id,
-        priority=question.priority,
-    )
-    return Submission(
-        flight_id=flight_id(identity, question.policy),
-        fingerprint=identity,
-        payload=encode_payload(job, int(time.time() * 1000)),
-        priority=job.priority,
-        deadline_ms=int(ctx.settings.job_deadline_s * 1000),
-        depth_max=ctx.settings.queue_depth_max,
-        record={
-            "tenant": client.tenant,
-            "key_id": client.key_id,
-            "model": question.completion.model,
-            "request_id": request_id,
-            "metadata": msgspec.json.encode(question.metadata).decode(),
-        },
-    )
+        metrics.cache_hits.labels("exact").inc()
+    return landed
 
 
 async def _wait(
-    ctx: IngressContext, client: Client, question: Question, submitted: Submitted, leaving: Leaving
+    ctx: IngressContext,
+    client: Client,
+    question: Question,
+    submitted: Submitted,
+    interest: str,
+    leaving: Leaving,
 ) -> Reply:
     """Wait for the job; when the wait ends first, its caller has the id, or is gone."""
-    if submitted.verdict == "joined":
-        metrics.collapsed.inc()
     gone = asyncio.create_task(leaving())
     try:
         data = await ctx.hub.wait(submitted.job_id, question.wait_s, {ctx.draining, gone})
@@ -155,14 +142,18 @@ async def _wait(
     finally:
         await cancel([gone])
     if data is not None:
-        return _settled(submitted, data)
-    await withdraw(ctx, submitted.job_id, instead="" if left else f"{POLLED}{client.key_id}")
+        return settled(ctx, client, submitted, data)
+    await end_interest(ctx, submitted.job_id, interest, instead="" if left else polled_by(client.key_id))
     return Pending(submitted)
 
 
-def _settled(submitted: Submitted, data: bytes) -> Settled:
+def settled(ctx: IngressContext, client: Client, submitted: Submitted, data: bytes) -> Settled:
+    """What a job's outcome is to this caller, who may have joined it or come when it had landed."""
+    result = decode_result(data)
+    if isinstance(result.r, Completed) and submitted.verdict in SHARED:
+        ctx.savings.add(client, result.r.answer, SHARED[submitted.verdict])
     return Settled(
-        decode_result(data),
+        result,
         joined=submitted.verdict == "joined",
         landed=submitted.verdict == "landed",
         now_ms=submitted.now_ms,

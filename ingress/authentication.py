@@ -1,16 +1,35 @@
-"""Who asks: the API key of a request, from `X-API-Key` or `Authorization: Bearer`."""
+"""Who asks, and whether the route is open to them: every route says which scope it needs."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final, Literal
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
+from ingress.callers import Callers
 from ingress.exchange import exchange_of
-from shared.clients import Client, KeyRing
-from shared.errors import InvalidKey, PermissionDenied
+from shared.clients import Client, Scope
+from shared.errors import InvalidKey, NotFound, PermissionDenied
+from shared.settings import Settings
 
 Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
+SCOPE: Final = "scope"
+"""The key of a route's `opt` under which it names a scope, or `open`."""
+OPEN: Final = "open"
+DASHBOARD: Final = "/dashboard"
+UNLESS: Final = "unless"
+"""The key under which it names the setting that may close it."""
+
+
+def needs(
+    scope: Scope | Literal["open"], *, unless: Literal["metrics_access", "docs_access"] | None = None
+) -> dict[str, str]:
+    """What a route gives as its `opt`, to be reached with keys of a scope, or by everybody.
+
+    `unless` names the setting by which an operator may close an open route; whatever has one, and whatever is
+    for administrators, moves to the administrators' port if there is one.
+    """
+    return {SCOPE: scope} if unless is None else {SCOPE: scope, UNLESS: unless}
 
 
 def presented_key(api_key: str | None, authorization: str | None) -> str | None:
@@ -22,22 +41,44 @@ def presented_key(api_key: str | None, authorization: str | None) -> str | None:
     return api_key or token or None
 
 
-def authenticated(ring: KeyRing) -> Guard:
-    """Make a guard that lets known keys in and notes whose they are; raises InvalidKey."""
+def decided(handler: BaseRouteHandler, settings: Settings) -> str | None:
+    """Which scope a route needs under these settings; raises NotFound where it is closed."""
+    needed: str | None = handler.opt.get(SCOPE)
+    access = getattr(settings, handler.opt.get(UNLESS, ""), OPEN)
+    if access == "closed":
+        raise NotFound("There is nothing at this address.")
+    return "metrics" if access == "key" else needed
 
-    # Coroutines, although they await nothing: Litestar runs plain functions in a thread.
-    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+
+def is_private(handler: BaseRouteHandler, template: str) -> bool:
+    """Whether a route is for those who run the gateway, and belongs on their port if there is one."""
+    return handler.opt.get(SCOPE) == "admin" or UNLESS in handler.opt or template.startswith(DASHBOARD)
+
+
+def authorised(callers: Callers, settings: Settings) -> Guard:
+    """Make the guard of all routes: it notes who asks, and raises InvalidKey or PermissionDenied.
+
+    It goes by the route that was matched, never by the text of the address. A route that names no scope is
+    closed to everybody.
+    """
+
+    # A coroutine also where it awaits nothing: Litestar runs plain functions in a thread.
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+        server = connection.scope.get("server")
+        # The port that the connection came in by, which no header of a caller can change.
+        elsewhere = settings.admin_port and (server is None or server[1] != settings.admin_port)
+        if elsewhere and is_private(handler, connection.scope["path_template"]):
+            raise NotFound("There is nothing at this address on this port.")
+        needed = decided(handler, settings)
+        if needed == OPEN:
+            return
         headers = connection.headers
         key = presented_key(headers.get("x-api-key"), headers.get("authorization"))
-        exchange_of(connection.scope).client = ring.identify(key)
+        client = exchange_of(connection.scope).client = await callers.identify(key)
+        if needed not in client.scopes:
+            raise PermissionDenied(f"This address needs a key with the scope {needed!r}.")
 
     return guard
-
-
-async def admin_only(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
-    """Let admins in; raises PermissionDenied."""
-    if client_of(connection).role != "admin":
-        raise PermissionDenied("This address needs an admin key.")
 
 
 def client_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Client:

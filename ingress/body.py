@@ -1,15 +1,21 @@
 """Request bodies, decoded strictly: what is malformed is the caller's 400, never our 500."""
 
-from typing import Any, TypeVar
+import re
+from typing import Any, Final, TypeVar
 
 import msgspec
+from litestar.connection import ASGIConnection
 from litestar.dto import AbstractDTO
+from litestar.handlers import BaseRouteHandler
 from litestar.typing import FieldDefinition
 
+from ingress import json_text
 from ingress.problems import invalid_body
-from shared.errors import BadRequest
+from shared.errors import BadRequest, WrongMediaType
 
 T = TypeVar("T")
+JSON_TYPES: Final = frozenset({"application/json", "", "application/x-www-form-urlencoded"})
+"""The last is what curl says of anything that it is told to send."""
 
 
 def decode(body: bytes, kind: type[T]) -> T:
@@ -17,6 +23,7 @@ def decode(body: bytes, kind: type[T]) -> T:
 
     msgspec lets a UnicodeDecodeError and a RecursionError through, which are malformed input like any other.
     """
+    json_text.check(body)
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
@@ -54,3 +61,23 @@ class JsonBody(AbstractDTO[T]):
     def detect_nested_field(cls, _field_definition: FieldDefinition) -> bool:
         """Have no fields to look into."""
         return False
+
+
+# A coroutine also where it awaits nothing: Litestar runs plain functions in a thread.
+async def readable(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Let a body pass that says it is JSON, or nothing, as curl does; raises WrongMediaType.
+
+    A compressed one is refused unread: a few bytes of it may be gigabytes.
+    """
+    if "data" not in handler.parsed_fn_signature.parameters:
+        return
+    coding = connection.headers.get("content-encoding", "identity").strip().lower()
+    if coding not in {"", "identity"}:
+        raise WrongMediaType("Compressed bodies are not read: send it as it is.")
+    said, _, parameters = connection.headers.get("content-type", "").partition(";")
+    media_type = said.strip().lower()
+    if media_type not in JSON_TYPES and not media_type.endswith("+json"):
+        raise WrongMediaType(f"The body must be application/json, and not {media_type[:64]!r}.")
+    charset = re.search(r"charset\s*=\s*\"?([^\s;\"]+)", parameters.lower())
+    if charset and charset[1] not in {"utf-8", "utf8", "us-ascii"}:
+        raise WrongMediaType("JSON is UTF-8 (RFC 8259).")

@@ -1,6 +1,6 @@
 """What the cache did, as RFC 9211 says it and in two plain headers; pure."""
 
-from ingress.views import CacheView
+from ingress.cache_view import CacheView
 
 CACHE = '"sentinel"'
 
@@ -8,7 +8,7 @@ CACHE = '"sentinel"'
 def headers(cache: CacheView, *, stored: bool) -> dict[str, str]:
     """Lay out Cache-Status, Age and the X-Sentinel- helpers of an answer."""
     found = {"Cache-Status": f"{CACHE}; {_status(cache, stored=stored)}", "X-Sentinel-Cache": label(cache)}
-    if cache.status == "hit" and cache.age is not None:
+    if cache.status in ("hit", "stale") and cache.age is not None:
         found["Age"] = str(cache.age)
     if cache.similarity is not None:
         found["X-Sentinel-Similarity"] = f"{cache.similarity:.4f}"
@@ -21,9 +21,16 @@ def label(cache: CacheView) -> str:
 
 
 def _status(cache: CacheView, *, stored: bool) -> str:
-    if cache.status == "hit":
+    if cache.status in ("hit", "stale"):
         ttl = "" if cache.ttl is None else f"ttl={cache.ttl}; "
-        return f"hit; {ttl}detail={(cache.type or 'exact').upper()}"
+        return f"hit; {ttl}detail={_detail(cache)}"
     if cache.status == "collapsed":
         return "fwd=miss; collapsed"
     return "fwd=miss; stored; fwd-status=200" if stored else "fwd=miss; fwd-status=200"
+
+
+def _detail(cache: CacheView) -> str:
+    if cache.status == "hit":
+        return (cache.type or "exact").upper()
+    told = {"revalidate": "STALE-WHILE-REVALIDATE", "max_stale": "MAX-STALE"}
+    return told.get(cache.reason or "", "STALE-IF-ERROR")

@@ -3,11 +3,26 @@
 from dataclasses import dataclass, field
 
 from litestar.types import Scope
+from msgspec import Struct
 
 from ingress.rate import Rate
+from shared.cache import Found
 from shared.clients import Client
 
 SCOPE_KEY = "sentinel"
+LOOKED_KEY = "sentinel.looked"
+
+
+class Looked(Struct, frozen=True):
+    """What the shortcut has asked Redis already for a question that it then had to pass on.
+
+    `identity` is the question's fingerprint; `brought` the bucket and the entry, or why there is neither.
+    """
+
+    identity: str
+    brought: tuple[Rate, Found] | Exception
+    traced: bool = False
+    """Whether it was passed on because a trace of it is to be kept."""
 
 
 @dataclass(slots=True)
@@ -21,6 +36,7 @@ class Exchange:
     rate: Rate | None = None
     headers: dict[str, str] = field(default_factory=dict)
     log: dict[str, object] = field(default_factory=dict)
+    looked: Looked | None = None
 
 
 def exchange_of(scope: Scope) -> Exchange:

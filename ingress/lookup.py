@@ -10,9 +10,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from shared import metrics
-from shared.cache import decoded
-from shared.redis import keys
-from shared.wire.entry import Entry
+from shared.cache import UNKNOWN, Found, read_found
+from shared.redis.scripts import Call, script
 
 logger = logging.getLogger(__name__)
 
@@ -29,32 +28,33 @@ class CacheLookup:
         self._cache = cache
         self._deadline_s = deadline_s
         self._clock = clock
-        self._away = False
+        self.away = False
         self._look_again_at = 0.0
 
-    async def find(self, fingerprint: str) -> Entry | None:
-        """Read an entry within the deadline; None when there is none, or when nobody can tell."""
-        if self._away:
+    async def find(self, call: Call) -> Found:
+        """Make one call of find_entry.lua within the deadline; UNKNOWN when nobody can tell."""
+        if self.away:
             if self._clock() < self._look_again_at:
                 metrics.lookups_failed_open.inc()
-                return None
+                return UNKNOWN
             self._look_again_at = self._clock() + LOOK_AGAIN_S
         try:
             async with asyncio.timeout(self._deadline_s):
-                data: bytes | None = await self._cache.hget(keys.entry(fingerprint), "data")  # type: ignore[misc]
+                reply = await script("find_entry").run(self._cache, *call)
         except (RedisError, OSError) as error:
-            self._fail_open(error)
-            return None
-        if self._away:
-            self._away = False
+            self.fail_open(error)
+            return UNKNOWN
+        if self.away:
+            self.away = False
             logger.warning("cache redis is back")
-        return decoded(data)
+        return read_found(reply)
 
-    def _fail_open(self, error: Exception) -> None:
+    def fail_open(self, error: Exception) -> None:
+        """Note that the cache is away; questions are misses until one finds it back."""
         metrics.lookups_failed_open.inc()
         self._look_again_at = self._clock() + LOOK_AGAIN_S
-        if not self._away:
-            self._away = True
+        if not self.away:
+            self.away = True
             logger.warning(
                 "cache redis is away, every question is a miss", extra={"error": type(error).__name__}
             )

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+ANY_S = 9_999_999_999
+"""Longer than anything is kept."""
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -19,12 +21,16 @@ class Preferences(Struct, frozen=True, kw_only=True):
 
 
 class CacheDirectives(Struct, frozen=True, kw_only=True):
-    """The request directives of Cache-Control that mean something to a cache of answers."""
+    """The request directives of Cache-Control that mean something to a cache of answers, in seconds."""
 
     no_cache: bool = False
     no_store: bool = False
     only_if_cached: bool = False
     max_age_s: int | None = None
+    min_fresh_s: int | None = None
+    max_stale_s: int | None = None
+    stale_while_revalidate_s: int | None = None
+    stale_if_error_s: int | None = None
 
 
 def read_prefer(header: str, *, default_s: float, longest_s: float) -> Preferences:
@@ -50,6 +56,11 @@ def read_cache_control(header: str) -> CacheDirectives:
         no_store="no-store" in found,
         only_if_cached="only-if-cached" in found,
         max_age_s=_seconds(found.get("max-age", "")),
+        min_fresh_s=_seconds(found.get("min-fresh", "")),
+        # Without a number any staleness will do (RFC 9111, section 5.2.1.2).
+        max_stale_s=ANY_S if found.get("max-stale") == "" else _seconds(found.get("max-stale", "")),
+        stale_while_revalidate_s=_seconds(found.get("stale-while-revalidate", "")),
+        stale_if_error_s=_seconds(found.get("stale-if-error", "")),
     )
 
 

@@ -5,11 +5,22 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from ingress.ask import ExactHit, Pending, Settled
+from ingress.asked import ExactHit, Pending, Settled
+from ingress.cache_view import CacheView, source_of
 from ingress.problems import problem
-from shared.jobs import Record
+from shared.freshness import fresh_until_ms
+from shared.job_records import Record
 from shared.prices import usd
-from shared.wire.outcome import Answer, Completed, Failed, Match, Result, Timings, Verdict, decode_result
+from shared.wire.outcome import (
+    Answer,
+    Attempt,
+    Completed,
+    Failed,
+    Match,
+    Result,
+    Timings,
+    decode_result,
+)
 
 Status = Literal["queued", "in_progress", "completed", "failed", "cancelled"]
 
@@ -19,19 +30,6 @@ class OutputView(Struct):
 
     text: str
     finish_reason: str
-
-
-class CacheView(Struct):
-    """Where the answer came from, and why not from nearer: `similarity` is shown on misses too."""
-
-    status: Literal["hit", "miss", "collapsed", "stale", "bypass"]
-    type: Literal["exact", "semantic"] | None = None
-    similarity: float | None = None
-    threshold: float | None = None
-    entry_id: str | None = None
-    age: int | None = None
-    ttl: int | None = None
-    guards: list[Verdict] = []
 
 
 class UsageView(Struct):
@@ -45,6 +43,8 @@ class UsageView(Struct):
     total_tokens: int
     cost_usd: float | None
     saved_usd: float | None
+    cached_input_tokens: int = 0
+    reasoning_tokens: int = 0
 
 
 class UrlsView(Struct):
@@ -57,8 +57,8 @@ class UrlsView(Struct):
 class JobView(Struct, kw_only=True):
     """A job, or an answer given without one; times are Unix seconds.
 
-    `doubts` counts attempts that ended after the question was sent and before anything was stored: each may
-    have been billed.
+    `doubts` counts calls after which nothing was stored: each may have been billed. `calls` lists whom the
+    question was put to, in order, and how each call ended.
     """
 
     id: str
@@ -76,6 +76,7 @@ class JobView(Struct, kw_only=True):
     usage: UsageView | None = None
     attempts: int = 0
     doubts: int = 0
+    calls: list[Attempt] = []
     metadata: dict[str, str] = {}
     urls: UrlsView | None = None
 
@@ -90,15 +91,17 @@ def of_exact_hit(hit: ExactHit, metadata: dict[str, str]) -> JobView:
         provider=entry.answer.provider,
         created_at=entry.created_at_ms // 1000,
         completed_at=entry.created_at_ms // 1000,
-        expires_at=entry.expires_at_ms // 1000,
+        expires_at=fresh_until_ms(entry) // 1000,
         output=_output(entry.answer),
         cache=CacheView(
-            status="hit",
+            status="stale" if hit.stale else "hit",
             type="exact",
             similarity=1.0,
             entry_id=entry.id,
+            reason=hit.stale or None,
             age=hit.freshness.age_s,
             ttl=hit.freshness.ttl_s,
+            source=source_of(entry.job_id, entry.answer),
         ),
         usage=_usage(entry.answer, cost=0, saved=entry.answer.cost),
         metadata=metadata,
@@ -129,6 +132,7 @@ def _landed(settled: Settled, outcome: Completed) -> CacheView:
         type="exact",
         similarity=1.0,
         entry_id=settled.result.id.partition(".")[0],
+        source=source_of(settled.result.id, outcome.answer),
         age=max(0, settled.now_ms - settled.result.ft) // 1000,
         ttl=None if ends is None else max(0, ends - settled.now_ms) // 1000,
     )
@@ -147,11 +151,14 @@ def of_pending(pending: Pending, model: str, metadata: dict[str, str]) -> JobVie
     )
 
 
-def of_record(record: Record) -> JobView:
-    """A job as it stands."""
+def of_record(record: Record, key_id: str) -> JobView:
+    """A job as it stands, for a key: what it cost is the share of the key that started it."""
     metadata = msgspec.json.decode(record.metadata, type=dict[str, str])
-    if record.outcome is not None:
-        view = _of_result(decode_result(record.outcome), metadata)
+    if record.outcome is not None and not (record.embeds and record.state == "completed"):
+        result = decode_result(record.outcome)
+        view = _of_result(result, metadata)
+        if isinstance(result.r, Completed) and record.key_id not in ("", key_id):
+            view.usage = _usage(result.r.answer, cost=0, saved=result.r.answer.cost)
         view.status = msgspec.convert(record.state, Status)
         view.model = record.model
         view.created_at = record.created_at_ms // 1000
@@ -165,6 +172,7 @@ def of_record(record: Record) -> JobView:
         model=record.model,
         created_at=record.created_at_ms // 1000,
         started_at=_seconds(record.started_at_ms),
+        completed_at=_seconds(record.completed_at_ms),
         attempts=record.attempts,
         doubts=record.doubts,
         metadata=metadata,
@@ -187,6 +195,7 @@ def _of_result(result: Result, metadata: dict[str, str]) -> JobView:
         started_at=result.st // 1000,
         completed_at=result.ft // 1000,
         cache=_cache(outcome, result.ft),
+        calls=list(outcome.attempts),
         metadata=metadata,
         urls=_urls(result.id),
     )
@@ -196,24 +205,44 @@ def _of_result(result: Result, metadata: dict[str, str]) -> JobView:
     answer = outcome.answer
     view.model, view.provider, view.output = answer.model, answer.provider, _output(answer)
     view.expires_at = _seconds(outcome.entry_expires_at_ms)
+    # Calls that failed before the answer was found or bought may be billed as well.
+    cost = _sum((outcome.embed_cost, *(spent.cost for spent in outcome.spent)))
     if outcome.source == "semantic":
-        view.usage = _usage(answer, cost=outcome.embed_cost, saved=_minus(answer.cost, outcome.embed_cost))
+        # Embedding is paid for on misses too: what the hit saved is the whole call.
+        view.usage = _usage(answer, cost=cost, saved=answer.cost)
     else:
-        view.usage = _usage(answer, cost=_plus(answer.cost, outcome.embed_cost), saved=0)
+        view.usage = _usage(answer, cost=_sum((cost, answer.cost)), saved=0)
     return view
 
 
+def missed(match: Match | None) -> CacheView:
+    """The verdict when no stored answer served; `match` is the nearest question."""
+    if match is None:
+        return CacheView(status="miss")
+    return CacheView(
+        status="miss",
+        similarity=match.similarity,
+        threshold=match.threshold,
+        entry_id=match.entry_id,
+        guards=list(match.guards),
+    )
+
+
 def _cache(outcome: Completed | Failed, finished_ms: int) -> CacheView:
-    match: Match | None = outcome.match
-    view = CacheView(status="miss")
-    if match is not None:
-        view.similarity, view.threshold = match.similarity, match.threshold
-        view.entry_id, view.guards = match.entry_id, list(match.guards)
-    if isinstance(outcome, Completed) and outcome.source == "semantic":
+    match = outcome.match
+    view = missed(match)
+    if isinstance(outcome, Completed) and outcome.stale is not None:
+        view.status, view.type, view.reason = "stale", outcome.stale.type, outcome.stale.reason
+        view.entry_id = outcome.stale.entry_id
+        if view.type == "exact":
+            view.similarity, view.threshold, view.guards = 1.0, None, []
+    elif isinstance(outcome, Completed) and outcome.source == "semantic":
         view.status, view.type = "hit", "semantic"
+    if isinstance(outcome, Completed) and view.status in ("hit", "stale"):
         view.age = max(0, finished_ms - outcome.answer.created_at_ms) // 1000
+        view.source = source_of("" if match is None else match.source, outcome.answer)
         if outcome.entry_expires_at_ms is not None:
-            view.ttl = max(0, outcome.entry_expires_at_ms - finished_ms) // 1000
+            view.ttl = (outcome.entry_expires_at_ms - finished_ms) // 1000
     return view
 
 
@@ -229,15 +258,15 @@ def _usage(answer: Answer, *, cost: int | None, saved: int | None) -> UsageView:
         total_tokens=usage.input_tokens + usage.output_tokens,
         cost_usd=usd(cost),
         saved_usd=usd(saved),
+        cached_input_tokens=usage.cached_input_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
     )
 
 
-def _plus(a: int | None, b: int | None) -> int | None:
-    return None if a is None or b is None else a + b
-
-
-def _minus(a: int | None, b: int | None) -> int | None:
-    return None if a is None or b is None else a - b
+def _sum(costs: tuple[int | None, ...]) -> int | None:
+    """One cost that nobody knows makes the sum unknown."""
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if len(known) == len(costs) else None
 
 
 def _urls(job_id: str) -> UrlsView:

@@ -1,54 +1,57 @@
-"""The exact cache: one answer per fingerprint, fresh or not, and the way a commit gets there."""
+"""The exact cache: one answer per fingerprint, and the way a commit gets there."""
+
+from collections.abc import Sequence
 
 import msgspec
 from msgspec import Struct
 from redis.asyncio import Redis
 
+from shared import metrics
+from shared.purging import labels_of
 from shared.redis import keys
 from shared.redis.connect import translated
-from shared.redis.scripts import Argument, script
+from shared.redis.scripts import Argument, Call, script
 from shared.wire import entry as wire
-from shared.wire.completion import CachePolicy
 from shared.wire.entry import Commit, Entry, IndexChange
 
+OVER_SHARE = 2
 INDEX_CHANGES_KEPT = 100_000
 """Changes a worker may be behind before it reloads its partitions from their snapshots."""
 
 
-class Freshness(Struct, frozen=True):
-    """An entry's age and what is left of it, in whole seconds."""
+class Found(Struct, frozen=True):
+    """What a look at the cache brought; `purged_ms` is the newest purge that concerns the question, or 0.
 
-    age_s: int
-    ttl_s: int
+    `known` is false when the cache could not be read: then nobody knows whether there is an entry.
+    """
 
-
-def freshness(entry: Entry, now_ms: int) -> Freshness:
-    """Measure an entry against Redis time; a clock that stepped back never makes it younger than new."""
-    return Freshness(
-        age_s=max(0, now_ms - entry.created_at_ms) // 1000, ttl_s=max(0, entry.expires_at_ms - now_ms) // 1000
-    )
+    entry: Entry | None = None
+    purged_ms: int = 0
+    known: bool = True
 
 
-def may_serve(entry: Entry, tenant: str, policy: CachePolicy, now_ms: int) -> bool:
-    """Decide whether an entry answers this caller: its own tenant's, not over, not older than asked."""
-    if not policy.read or entry.tenant != tenant or entry.expires_at_ms <= now_ms:
-        return False
-    return policy.max_age_s is None or now_ms - entry.created_at_ms <= policy.max_age_s * 1000
+UNKNOWN = Found(known=False)
 
 
 class EntryStore:
     """The entries of one cache Redis."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, *, key_writes_per_hour: int = 0) -> None:
+        """`key_writes_per_hour` is the most answers that one API key may add, 0 for any number."""
         self._redis = redis
+        self._key_writes = key_writes_per_hour
 
-    async def read(self, fingerprint: str) -> Entry | None:
-        """Look an entry up; None when there is none or when it is of an unknown version."""
+    async def read(self, fingerprint: str, tenant: str) -> Entry | None:
+        """Look a tenant's entry up; None when there is none, it is purged, or it is of an unknown version."""
         async with translated():
-            return decoded(await self._redis.hget(keys.entry(fingerprint), "data"))  # type: ignore[misc]
+            reply = await script("find_entry").run(self._redis, *find_call(fingerprint, tenant))
+        return read_found(reply).entry
 
     async def apply(self, commit: Commit) -> bool:
-        """Store a settled answer and its vector; False when a later settle was here first."""
+        """Store a settled answer and its vector.
+
+        False when a later settle or a purge was here first, or its key has added its share of the hour.
+        """
         entry, row = commit.entry, commit.row
         change = IndexChange(op="put", partition=commit.partition, entry_id=entry.id, row=row)
         arguments: list[Argument] = [
@@ -59,16 +62,38 @@ class EntryStore:
             entry.id,
             wire.encode(change),
             INDEX_CHANGES_KEPT,
+            row.vector if row else b"",
+            *(entry.expires_at_ms, entry.tenant),
+            entry.created_at_ms if entry.asked_at_ms is None else entry.asked_at_ms,
+            self._key_writes if commit.key_id else 0,
+            *labels_of(entry),
         ]
         places = [keys.entry(entry.id), keys.index(commit.partition), keys.index_changes()]
-        return bool(await script("store_entry").run(self._redis, places, arguments))
+        places += [keys.index_place(), keys.vector(commit.partition, entry.id)]
+        places += [keys.purged(entry.tenant), keys.key_writes(commit.key_id), keys.entries()]
+        stored = await script("store_entry").run(self._redis, places, arguments)
+        if stored == OVER_SHARE:
+            metrics.writes_refused.inc()
+        return bool(stored == 1)
 
     async def drop_vector(self, partition: str, entry_id: str) -> bool:
         """Remove the vector of an entry that is gone, for every worker."""
         change = IndexChange(op="drop", partition=partition, entry_id=entry_id)
-        places = [keys.entry(entry_id), keys.index(partition), keys.index_changes()]
+        document = keys.vector(partition, entry_id)
+        places = [keys.entry(entry_id), keys.index(partition), keys.index_changes(), document]
         arguments: list[Argument] = [entry_id, wire.encode(change), INDEX_CHANGES_KEPT]
         return bool(await script("drop_vector").run(self._redis, places, arguments))
+
+
+def find_call(fingerprint: str, tenant: str, labels: Sequence[str] = ()) -> Call:
+    """Keys and arguments of find_entry.lua for a tenant's question."""
+    return [keys.entry(fingerprint), keys.purged(tenant)], [tenant, *labels]
+
+
+def read_found(reply: Sequence[bytes | None]) -> Found:
+    """Read find_entry.lua's reply."""
+    data, purged_ms = reply
+    return Found(decoded(data), int(purged_ms or 0))
 
 
 def decoded(data: bytes | None) -> Entry | None:

@@ -1,26 +1,50 @@
 """Who may ask: the API keys of the environment, and what each may do."""
 
-import hashlib
-import hmac
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 from msgspec import Struct
 
+from shared.api_keys import digest_of, id_of
 from shared.errors import BadSetting, InvalidKey
 from shared.secret import Secret
 
 Role = Literal["user", "admin"]
+Scope = Literal["query", "jobs", "admin", "metrics", "view", "operate"]
+"""What a key opens: questions, jobs and usage, the administration of the whole installation, its metrics.
+
+`view` and `operate` open the dashboard and its JSON for the whole installation, without the administration of
+keys: to look, and to act on jobs, workers, queues and stored answers as well.
+"""
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+
+SCOPES_OF: Mapping[Role, tuple[Scope, ...]] = {
+    "user": ("query", "jobs"),
+    "admin": ("query", "jobs", "admin", "metrics", "view", "operate"),
+}
+DEFAULT_TIER = "default"
+ENVIRONMENT_PEPPER = b"sentinel/api-key"
+"""The environment's keys are looked up in memory, where their HMAC needs no secret of its own."""
 DEFAULT_TENANT = "default"
 MIN_KEY_LENGTH = 8
 
 
 class Client(Struct, frozen=True):
-    """One API key's owner; `key_id` names the key in logs, limits and metrics without giving it away."""
+    """Whom an API key stands for; `key_id` names the key in logs, limits and metrics and gives nothing away.
+
+    `tier` decides its limits, `owner` is whoever holds it within its tenant.
+    """
 
     key_id: str
     tenant: str
-    role: Role
+    scopes: tuple[Scope, ...] = SCOPES_OF["user"]
+    tier: str = DEFAULT_TIER
+    owner: str = ""
+
+    @property
+    def role(self) -> Role:
+        """In one word, what it may do."""
+        return "admin" if "admin" in self.scopes else "user"
 
 
 class KeyRing(Struct, frozen=True):
@@ -32,10 +56,14 @@ class KeyRing(Struct, frozen=True):
         """Return the key's owner; raises InvalidKey when there is none."""
         if not key:
             raise InvalidKey("Send an API key as `X-API-Key: <key>` or `Authorization: Bearer <key>`.")
-        client = self.clients.get(_digest(key))
+        client = self.find(key)
         if client is None:
             raise InvalidKey("This API key is not known.")
         return client
+
+    def find(self, key: str) -> Client | None:
+        """Look a key up."""
+        return self.clients.get(digest_of(key, ENVIRONMENT_PEPPER))
 
 
 def key_ring(user_keys: Secret | None, admin_keys: Secret | None) -> KeyRing:
@@ -60,9 +88,5 @@ def _client(item: str, role: Role, variable: str) -> tuple[bytes, Client]:
         raise BadSetting(variable, "has a key with an empty tenant before the colon")
     if len(key) < MIN_KEY_LENGTH:
         raise BadSetting(variable, f"has a key shorter than {MIN_KEY_LENGTH} characters")
-    digest = _digest(key)
-    return digest, Client(key_id="key_" + digest.hex()[:12], tenant=tenant or DEFAULT_TENANT, role=role)
-
-
-def _digest(key: str) -> bytes:
-    return hmac.digest(b"sentinel/api-key", key.encode("utf-8", "surrogatepass"), hashlib.sha256)
+    digest = digest_of(key, ENVIRONMENT_PEPPER)
+    return digest, Client(key_id=id_of(digest), tenant=tenant or DEFAULT_TENANT, scopes=SCOPES_OF[role])

@@ -4,27 +4,45 @@ SentinelError
 ├── RequestError            the caller can mend it
 │   ├── BadRequest          400  invalid_request
 │   ├── InvalidKey          401  invalid_api_key
+│   ├── BudgetExceeded      402  budget_exceeded
+│   ├── PriceUnknown        402  price_unknown
 │   ├── PermissionDenied    403  permission_denied
 │   ├── NotFound            404  not_found
 │   ├── UnknownJob          404  job_not_found
+│   ├── UnknownBatch        404  batch_not_found
+│   ├── UnknownKey          404  key_not_found
 │   ├── UnknownModel        404  model_not_found
 │   ├── MethodNotAllowed    405  method_not_allowed
 │   ├── AlreadySettled      409  already_settled
+│   ├── NoAnswer            409  no_answer
+│   ├── TooManyKeys         409  too_many_keys
+│   ├── RequestTimeout      408  request_timeout
 │   ├── TooLarge            413  request_too_large
-│   └── RateLimited         429  rate_limit_exceeded
+│   ├── WrongMediaType      415  unsupported_media_type
+│   ├── HeadersTooLarge     431  headers_too_large
+│   ├── KeyReused           422  idempotency_key_reused
+│   ├── RateLimited         429  rate_limit_exceeded
+│   ├── TooManyJobs         429  too_many_jobs
+│   └── TokensUsedUp        429  token_limit_exceeded
 ├── CacheMiss               504  cache_miss           only-if-cached found nothing
 ├── Unavailable             503                       ours, and passing
 │   ├── RedisUnavailable         redis_unavailable
 │   ├── QueueFull                queue_full
 │   ├── QueueTooSlow             queue_too_slow
+│   ├── TooManyConnections       too_many_connections
 │   └── Draining                 draining
 ├── ProviderError           502  the upstream's doing
 │   ├── ProviderRefused     502  upstream_refused       a retry cannot help
 │   ├── ProviderModelMissing 502 upstream_model_not_found
+│   ├── ProviderKeyRejected 502  upstream_key_rejected
+│   ├── ProviderTooLarge    502  upstream_too_large
 │   ├── ProviderUnavailable 503  upstream_unavailable
 │   ├── ProviderRateLimited 503  upstream_rate_limited
+│   ├── ProviderPaced       503  upstream_paced         nothing was sent
 │   ├── ProviderTimeout     504  upstream_timeout
-│   └── ProviderGarbage     502  upstream_invalid_response
+│   ├── ProviderGarbage     502  upstream_invalid_response
+│   ├── EmbedderUnavailable 503  embedder_unavailable
+│   └── CircuitOpen         503  upstream_circuit_open  nothing was sent
 ├── DeadlineExceeded        504  deadline_exceeded
 ├── TriesExhausted          500  tries_exhausted
 ├── BillingUnknown      500  billing_unknown
@@ -34,9 +52,12 @@ SentinelError
 """
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import Struct
+
+if TYPE_CHECKING:
+    from shared.wire.outcome import Attempt, Spent
 
 
 class FieldError(Struct, frozen=True):
@@ -93,6 +114,25 @@ class InvalidKey(RequestError):
     title = "Invalid API key"
 
 
+class BudgetExceeded(RequestError):
+    """A hard budget has no room for what the answer may cost; `retry_after_s` says when it begins anew.
+
+    Stored answers cost nothing, and are served all the same.
+    """
+
+    code = "budget_exceeded"
+    status = 402
+    title = "Budget exceeded"
+
+
+class PriceUnknown(RequestError):
+    """Nobody knows what the model costs, so that a hard budget cannot be kept; its price can be added."""
+
+    code = "price_unknown"
+    status = 402
+    title = "The model has no price"
+
+
 class PermissionDenied(RequestError):
     """The key is known but may not do this."""
 
@@ -114,6 +154,37 @@ class UnknownJob(NotFound):
 
     code = "job_not_found"
     title = "Unknown job"
+
+
+class UnknownBatch(NotFound):
+    """No batch of this id is visible to this key; it may have expired or be another tenant's."""
+
+    code = "batch_not_found"
+    title = "Unknown batch"
+
+
+class UnknownKey(RequestError):
+    """No stored API key has this id."""
+
+    code = "key_not_found"
+    status = 404
+    title = "API key not found"
+
+
+class NoAnswer(RequestError):
+    """The job has no answer that could be judged: it is under way, failed or was cancelled."""
+
+    code = "no_answer"
+    status = 409
+    title = "The job has no answer"
+
+
+class TooManyKeys(RequestError):
+    """The owner has as many active keys as one may have."""
+
+    code = "too_many_keys"
+    status = 409
+    title = "Too many active keys"
 
 
 class UnknownModel(NotFound):
@@ -139,12 +210,63 @@ class TooLarge(RequestError):
     title = "Request too large"
 
 
+class RequestTimeout(RequestError):
+    """The request did not arrive in time; it was not waited for any longer."""
+
+    code = "request_timeout"
+    status = 408
+    title = "Request timeout"
+    retryable = True
+
+
+class WrongMediaType(RequestError):
+    """The body is not JSON, or it is compressed."""
+
+    code = "unsupported_media_type"
+    status = 415
+    title = "Unsupported media type"
+
+
+class HeadersTooLarge(RequestError):
+    """The request line and the headers are larger than this gateway reads."""
+
+    code = "headers_too_large"
+    status = 431
+    title = "Headers too large"
+
+
+class KeyReused(RequestError):
+    """The idempotency key came with another request before."""
+
+    code = "idempotency_key_reused"
+    status = 422
+    title = "Idempotency key reused"
+
+
 class RateLimited(RequestError):
     """The key's bucket is empty; `retry_after_s` says when the next request fits."""
 
     code = "rate_limit_exceeded"
     status = 429
     title = "Rate limit exceeded"
+    retryable = True
+
+
+class TooManyJobs(RequestError):
+    """The key has as many jobs waiting or under way as it may; one has to settle first."""
+
+    code = "too_many_jobs"
+    status = 429
+    title = "Too many jobs"
+    retryable = True
+
+
+class TokensUsedUp(RequestError):
+    """The key has bought as many tokens as it may a minute; `retry_after_s` says when the question fits."""
+
+    code = "token_limit_exceeded"
+    status = 429
+    title = "Token limit exceeded"
     retryable = True
 
 
@@ -186,6 +308,13 @@ class QueueTooSlow(Unavailable):
     title = "The queue is too slow"
 
 
+class TooManyConnections(Unavailable):
+    """As many connections are open as one process takes."""
+
+    code = "too_many_connections"
+    title = "Too many connections"
+
+
 class Draining(Unavailable):
     """This process is stopping and takes no new work."""
 
@@ -199,6 +328,12 @@ class ProviderError(SentinelError):
     code = "upstream_error"
     status = 502
     title = "The provider failed"
+    spent: "tuple[Spent, ...]" = ()
+    """Calls that it may bill all the same."""
+    attempts: "tuple[Attempt, ...]" = ()
+    """Whom the question was put to, in order, when that is over."""
+    blameless: bool = False
+    """Whether this says nothing of the provider's health: we left it no time."""
 
 
 class ProviderRefused(ProviderError):
@@ -213,6 +348,20 @@ class ProviderModelMissing(ProviderRefused):
 
     code = "upstream_model_not_found"
     title = "The provider does not know the model"
+
+
+class ProviderKeyRejected(ProviderRefused):
+    """The provider does not accept the gateway's own key, or its account is empty."""
+
+    code = "upstream_key_rejected"
+    title = "The provider rejected the gateway's key"
+
+
+class ProviderTooLarge(ProviderRefused):
+    """The request is larger than the provider takes."""
+
+    code = "upstream_too_large"
+    title = "The request is too large for the provider"
 
 
 class ProviderUnavailable(ProviderError):
@@ -233,6 +382,12 @@ class ProviderRateLimited(ProviderError):
     retryable = True
 
 
+class ProviderPaced(ProviderRateLimited):
+    """No call was made: the provider wants none before Retry-After is over, or its limit is used up."""
+
+    code = "upstream_paced"
+
+
 class ProviderTimeout(ProviderError):
     """The provider did not finish within the deadline."""
 
@@ -247,6 +402,24 @@ class ProviderGarbage(ProviderError):
 
     code = "upstream_invalid_response"
     title = "The provider's response is invalid"
+    retryable = True
+
+
+class EmbedderUnavailable(ProviderError):
+    """The embedder gave no usable vectors."""
+
+    code = "embedder_unavailable"
+    status = 503
+    title = "The embedder is unavailable"
+    retryable = True
+
+
+class CircuitOpen(ProviderError):
+    """The provider failed too often; nothing was sent, and it is asked again when Retry-After is over."""
+
+    code = "upstream_circuit_open"
+    status = 503
+    title = "Provider is resting"
     retryable = True
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from shared.wire.completion import CachePolicy, Completion
 
-SCHEMA = "sentinel/1"
+SCHEMA = "sentinel/2"
 """Part of every digest: a change of the encoding starts a new cache instead of misreading the old one."""
 
 _DEFAULT_POLICY = CachePolicy()
@@ -33,6 +33,16 @@ def partition(secret: bytes, scope: str, completion: Completion) -> str:
     return _digest(secret, ("partition", scope, *_parts(completion, question="hidden")))
 
 
+def text_fingerprint(secret: bytes, scope: str, space: str, text: str) -> str:
+    """The identity of a text to embed, within a scope and an embedder's space."""
+    return _digest(secret, ("embedding", scope, space, unicodedata.normalize("NFC", text)))
+
+
+def joint_fingerprint(secret: bytes, fingerprints: Iterable[str]) -> str:
+    """The identity of several texts together, in their order."""
+    return _digest(secret, ("embeddings", *fingerprints))
+
+
 def flight_id(request: str, policy: CachePolicy) -> str:
     """Which flight a request may join: the same question under the same policy."""
     if policy == _DEFAULT_POLICY:
@@ -44,16 +54,26 @@ def _parts(completion: Completion, *, question: str) -> Iterable[str]:
     yield completion.model
     yield _number(completion.temperature)
     yield _number(completion.max_tokens)
-    last = max(i for i, message in enumerate(completion.messages) if message.role == "user")
+    yield _text(completion.options)
+    last = max((i for i, message in enumerate(completion.messages) if message.role == "user"), default=-1)
     for i, message in enumerate(completion.messages):
         yield message.role
         hidden = question == "hidden" and i == last
-        yield "?" if hidden else "=" + unicodedata.normalize("NFC", message.content)
+        if hidden:
+            yield "?"
+        elif message.whole:
+            yield "{" + _text(message.whole)
+        else:
+            yield "=" + unicodedata.normalize("NFC", message.content)
 
 
 def _number(value: float | None) -> str:
     # 0 and 0.0 are the same request; repr is exact and the same everywhere.
     return "default" if value is None else repr(float(value))
+
+
+def _text(json: bytes) -> str:
+    return unicodedata.normalize("NFC", json.decode())
 
 
 def _digest(secret: bytes, parts: Iterable[str]) -> str:

@@ -22,6 +22,15 @@ class Heartbeat(Struct, frozen=True, kw_only=True):
     busy: int
     per_s: float
     loop_lag_ms: float
+    mode: str = "active"
+    """`quiet` takes no more jobs, `draining` ends once its jobs are done."""
+
+
+class Orders(Struct, frozen=True):
+    """What a worker is told in reply to a beat: how to go on, and which classes to leave alone."""
+
+    wish: str = ""
+    paused: frozenset[str] = frozenset()
 
 
 class Heartbeats:
@@ -30,15 +39,16 @@ class Heartbeats:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    async def beat(self, beat: Heartbeat) -> None:
-        """Tell that a worker lives; raises RedisError."""
+    async def beat(self, beat: Heartbeat) -> Orders:
+        """Tell that a worker lives, and hear what is wanted of it; raises RedisError."""
         fields: list[Argument] = [
             *("host", beat.host, "pid", beat.pid, "version", beat.version),
             *("slots", beat.slots, "busy", beat.busy),
-            *("per_s", beat.per_s, "loop_lag_ms", beat.loop_lag_ms),
+            *("per_s", beat.per_s, "loop_lag_ms", beat.loop_lag_ms, "mode", beat.mode),
         ]
-        places = [keys.workers(), keys.worker(beat.worker), keys.throughput()]
-        await script("beat").run(self._redis, places, [beat.worker, LIFE_MS, *fields])
+        places = [keys.workers(), keys.worker(beat.worker), keys.throughput(), keys.health_check()]
+        wish, *paused = await script("beat").run(self._redis, places, [beat.worker, LIFE_MS, *fields])
+        return Orders(wish.decode(), frozenset(name.decode() for name in paused))
 
     async def end(self, worker: str) -> None:
         """Take a worker that stops off the list at once; raises RedisError."""
@@ -68,4 +78,5 @@ def _read(worker: str, fields: dict[bytes, bytes]) -> Heartbeat:
         busy=int(fields.get(b"busy", 0)),
         per_s=float(fields.get(b"per_s", 0)),
         loop_lag_ms=float(fields.get(b"loop_lag_ms", 0)),
+        mode=fields.get(b"mode", b"active").decode(),
     )

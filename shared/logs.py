@@ -1,4 +1,4 @@
-"""JSON logs, one object a line, that join on request and job id and never hold a prompt or a key."""
+"""JSON logs, one object a line, that join on request, job and trace id and never hold a prompt or a key."""
 
 import logging
 import sys
@@ -7,6 +7,8 @@ from contextvars import ContextVar
 from typing import Any, Final
 
 import msgspec
+
+from shared import traceparent
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 job_id: ContextVar[str] = ContextVar("job_id", default="")
@@ -33,7 +35,11 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        ids = {"request_id": request_id.get(), "job_id": job_id.get()}
+        ids = {
+            "request_id": request_id.get(),
+            "job_id": job_id.get(),
+            "trace_id": traceparent.trace_id(traceparent.current.get()),
+        }
         line.update((name, value) for name, value in ids.items() if value)
         line.update((k, v) for k, v in vars(record).items() if k not in _STANDARD and not k.startswith("_"))
         if record.exc_info:

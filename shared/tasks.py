@@ -1,9 +1,10 @@
-"""Ending background tasks for certain."""
+"""Ending background tasks for certain, and work that has to be ended whoever is cancelled."""
 
 import asyncio
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Coroutine
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 REPEAT_S = 0.1
 
 
@@ -19,3 +20,13 @@ async def cancel(tasks: "Collection[asyncio.Task[Any]]") -> None:
             task.cancel()
         _, left = await asyncio.wait(left, timeout=REPEAT_S)
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Run something that must not stop half-way: a cancellation waits for its end, and is then raised."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

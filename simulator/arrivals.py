@@ -22,7 +22,9 @@ def decode(body: bytes) -> Any:
         raise Refusal(400, f"Request body is not valid JSON: {error}") from error
 
 
-def describe(path: str, key: str, body: bytes) -> tuple[Arrival, str]:
+def describe(
+    path: str, key: str, body: bytes, call_id: str = "", traceparent: str = ""
+) -> tuple[Arrival, str]:
     """Describe a call for its record, and return its whole question for the script to look at."""
     raw, canonical = _canonical(body)
     fields = raw if isinstance(raw, dict) else {}
@@ -35,6 +37,8 @@ def describe(path: str, key: str, body: bytes) -> tuple[Arrival, str]:
         key_digest=hashlib.sha256(key.encode()).hexdigest()[:_KEY_DIGEST_CHARACTERS] if key else None,
         request_digest=hashlib.sha256(canonical).hexdigest(),
         question=question[:_QUESTION_CHARACTERS],
+        call_id=call_id[:_NAME_CHARACTERS],
+        traceparent=traceparent[:_NAME_CHARACTERS],
     )
     return arrival, question
 

@@ -7,7 +7,7 @@ from typing import BinaryIO
 import msgspec
 from msgspec.structs import asdict, replace
 
-from simulator.records import Arrival, CallRecord, Finish
+from simulator.records import Arrival, BilledCall, CallRecord, Finish
 from simulator.tally import Tally
 
 
@@ -61,6 +61,22 @@ class CallLog:
     def since(self, seq: int) -> list[CallRecord]:
         """List the kept calls numbered above `seq`, each in its latest phase."""
         return [record for record in self._records.values() if record.seq > seq]
+
+    def billed(self) -> list[BilledCall]:
+        """List the kept calls that are on the bill."""
+        return [
+            BilledCall(
+                seq=record.seq,
+                call_id=record.call_id,
+                path=record.path,
+                model=record.model,
+                completed=record.completed,
+                usage=record.usage,
+                picodollars=record.cost_picodollars,
+            )
+            for record in self._records.values()
+            if record.usage is not None
+        ]
 
     async def reach(self, *, arrived: int, finished: int, within_s: float) -> bool:
         """Wait until so many calls have arrived and finished since the reset; false when time ran out."""

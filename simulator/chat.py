@@ -39,6 +39,8 @@ class Completion(Struct, frozen=True, kw_only=True):
     usage: dict[str, Any]
     head: dict[str, Any]
     request_id: str
+    reasoning: str = ""
+    tool_call: dict[str, Any] | None = None
 
 
 def chat_reply(raw: object, models: Collection[str], moment: Moment) -> Reply:
@@ -82,13 +84,14 @@ def _complete(request: ChatRequest, moment: Moment, *, streamed: bool) -> Comple
     limit = request.max_completion_tokens or request.max_tokens
     pieces = pieces_of(answer_to(request.model, messages))
     kept = pieces if limit is None else pieces[:limit]
-    text = "".join(kept)
+    tool_call = _tool_call(request, pieces)
+    text = "" if tool_call else "".join(kept)
     tokens = _tokens(prompt_tokens(messages), count_tokens(text), moment.cached_tokens)
     pace = moment.tokens_per_second if streamed else 0.0
     completion_s = len(kept) / pace if pace else 0.0
     return Completion(
         text=text,
-        finish_reason="stop" if len(kept) == len(pieces) else "length",
+        finish_reason=_finish_reason(tool_call, cut=len(kept) < len(pieces)),
         tokens=tokens,
         usage=_usage(tokens, moment, completion_s),
         head={
@@ -98,7 +101,29 @@ def _complete(request: ChatRequest, moment: Moment, *, streamed: bool) -> Comple
             "system_fingerprint": "fp_simulated",
         },
         request_id=f"req_{moment.call_id}",
+        reasoning="[simulated] reasoning" if request.reasoning_format == "parsed" else "",
+        tool_call=tool_call,
     )
+
+
+def _finish_reason(tool_call: dict[str, Any] | None, *, cut: bool) -> str:
+    if tool_call is not None:
+        return "tool_calls"
+    return "length" if cut else "stop"
+
+
+def _tool_call(request: ChatRequest, pieces: list[str]) -> dict[str, Any] | None:
+    """Call the first tool when one must be called; its id is that of the answer, the same each time."""
+    if request.tool_choice != "required" or not request.tools:
+        return None
+    function = request.tools[0].get("function", {})
+    arguments = msgspec.json.encode({"answer": "".join(pieces)}).decode()
+    digest = "".join(pieces)[19:31]
+    return {
+        "id": f"call_{digest}",
+        "type": "function",
+        "function": {"name": function.get("name", ""), "arguments": arguments},
+    }
 
 
 def _tokens(prompt: int, completion: int, cached: int | None) -> Tokens:
@@ -123,7 +148,7 @@ def _usage(tokens: Tokens, moment: Moment, completion_s: float) -> dict[str, Any
 def _document(completion: Completion) -> Reply:
     choice = {
         "index": 0,
-        "message": {"role": "assistant", "content": completion.text},
+        "message": _message(completion),
         "logprobs": None,
         "finish_reason": completion.finish_reason,
     }
@@ -135,3 +160,12 @@ def _document(completion: Completion) -> Reply:
         "x_groq": {"id": completion.request_id},
     }
     return json_reply(payload, tokens=completion.tokens)
+
+
+def _message(completion: Completion) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": completion.text}
+    if completion.reasoning:
+        message["reasoning"] = completion.reasoning
+    if completion.tool_call is not None:
+        message |= {"content": None, "tool_calls": [completion.tool_call]}
+    return message

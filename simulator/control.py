@@ -76,7 +76,7 @@ async def _count_calls(simulation: Simulation, exchange: Exchange, _: bytes) -> 
 
 
 async def _show_bill(simulation: Simulation, _: Exchange, __: bytes) -> Any:
-    return simulation.calls.tally.bill()
+    return simulation.calls.tally.bill() | {"calls": simulation.calls.billed()}
 
 
 async def _show_health(simulation: Simulation, _: Exchange, __: bytes) -> Any:

@@ -23,8 +23,15 @@ _CLIENT_CLOSED = 499
 async def serve(simulation: Simulation, exchange: Exchange) -> None:
     """Record a call, answer it as the script says, and record how it ended, whatever happens between."""
     body, refusal = await _read(exchange)
-    arrival, question = describe(exchange.path, _key(exchange), body)
-    rule = simulation.script.next_rule(Call(exchange.path, arrival.model, question), simulation.draws)
+    arrival, question = describe(
+        exchange.path,
+        _key(exchange),
+        body,
+        exchange.header("x-request-id"),
+        exchange.header("traceparent"),
+    )
+    call = Call(exchange.path, arrival.model, question, simulation.clock())
+    rule = simulation.script.next_rule(call, simulation.draws)
     seq = simulation.calls.arrive(arrival, simulation.clock())
     billable: Tokens | None = None
     try:

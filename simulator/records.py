@@ -16,6 +16,10 @@ class Arrival(Struct, frozen=True, kw_only=True):
     key_digest: str | None
     request_digest: str
     question: str
+    call_id: str = ""
+    """What the caller named the call in `X-Request-ID`."""
+    traceparent: str = ""
+    """The trace that it belongs to, as the caller said."""
 
 
 class Finish(Struct, frozen=True, kw_only=True):
@@ -30,6 +34,18 @@ class Finish(Struct, frozen=True, kw_only=True):
     completed: bool
     usage: Tokens | None
     cost_picodollars: int
+
+
+class BilledCall(Struct, frozen=True, kw_only=True):
+    """One call on the bill; `completed` says that its client got the whole reply."""
+
+    seq: int
+    call_id: str
+    path: str
+    model: str | None
+    completed: bool
+    usage: Tokens
+    picodollars: int
 
 
 class CallRecord(Struct, frozen=True, kw_only=True):
@@ -52,3 +68,5 @@ class CallRecord(Struct, frozen=True, kw_only=True):
     completed: bool = False
     usage: Tokens | None = None
     cost_picodollars: int = 0
+    call_id: str = ""
+    traceparent: str = ""

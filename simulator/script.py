@@ -33,6 +33,7 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     match: Match = Match()
     times: Annotated[int, Meta(ge=1)] | None = None
     chance: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    flaps_s: Annotated[float, Meta(gt=0)] | None = None
     # Its bounds are checked below: msgspec 0.22 crashes the process at the next garbage collection after
     # decoding a union of a constrained number and a fixed-length tuple.
     latency_ms: float | tuple[float, float] | None = None
@@ -70,6 +71,7 @@ class Call(Struct, frozen=True):
     path: str
     model: str | None
     question: str
+    at: float = 0.0
 
 
 class Script:
@@ -95,7 +97,9 @@ def first_match(
     for index, (rule, count) in enumerate(zip(rules, applied, strict=True)):
         spent = rule.times is not None and count >= rule.times
         # A certain rule draws nothing: adding one leaves the luck of the others as it was.
-        if not spent and matches(rule.match, call) and (rule.chance >= 1 or draws.random() < rule.chance):
+        on = rule.flaps_s is None or int(call.at / rule.flaps_s) % 2 == 0
+        certain = rule.chance >= 1
+        if on and not spent and matches(rule.match, call) and (certain or draws.random() < rule.chance):
             return index
     return None
 

@@ -34,12 +34,20 @@ class Streamable(Protocol):
     def request_id(self) -> str:
         """The provider's own name for the call."""
 
+    @property
+    def reasoning(self) -> str:
+        """What is told before the answer, or nothing."""
+
+    @property
+    def tool_call(self) -> dict[str, Any] | None:
+        """The tool that is called instead of an answer, or none."""
+
 
 def stream_reply(completion: Streamable, tokens_per_second: float, *, include_usage: bool) -> Reply:
     """Tell a completion as a stream: the role, pieces of about a token, the reason it ended, its usage."""
     pause_s = 1 / tokens_per_second if tokens_per_second else 0.0
     named = {"id": completion.request_id}
-    pieces = [Part(_event(completion, {"content": piece}), pause_s) for piece in pieces_of(completion.text)]
+    pieces = [Part(_event(completion, delta), pause_s) for delta in _deltas(completion)]
     parts = [
         Part(_event(completion, {"role": "assistant", "content": ""}, x_groq=named)),
         *pieces,
@@ -49,6 +57,22 @@ def stream_reply(completion: Streamable, tokens_per_second: float, *, include_us
         parts.append(Part(event(_head(completion) | {"choices": [], "usage": completion.usage})))
     parts.append(Part(b"data: [DONE]\n\n"))
     return Reply(status=200, parts=tuple(parts), content_type="text/event-stream", tokens=completion.tokens)
+
+
+def _deltas(completion: Streamable) -> list[dict[str, Any]]:
+    """The answer in pieces: its reasoning, its text, and a tool's name before its arguments."""
+    deltas: list[dict[str, Any]] = [{"reasoning": piece} for piece in pieces_of(completion.reasoning)]
+    deltas += [{"content": piece} for piece in pieces_of(completion.text)]
+    call = completion.tool_call
+    if call is not None:
+        function = call["function"]
+        named = call | {"index": 0, "function": {"name": function["name"], "arguments": ""}}
+        deltas.append({"tool_calls": [named]})
+        deltas += [
+            {"tool_calls": [{"index": 0, "function": {"arguments": piece}}]}
+            for piece in pieces_of(function["arguments"])
+        ]
+    return deltas
 
 
 def _event(

@@ -37,6 +37,9 @@ class ChatRequest(Struct, frozen=True):
     top_logprobs: int | None = None
     logit_bias: dict[str, float] | None = None
     reasoning_effort: Literal["low", "medium", "high"] | None = None
+    reasoning_format: Literal["hidden", "raw", "parsed"] | None = None
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: str | dict[str, Any] | None = None
 
 
 class TextInput(Struct, frozen=True):

@@ -1,25 +1,33 @@
 """How a job is answered: a neighbour's answer first, the provider's last."""
 
+import asyncio
 import time
+from functools import partial
 
+import msgspec
 from msgspec import Struct
 
 from shared import metrics
-from shared.errors import BillingUnknown, DeadlineExceeded, ProviderError, SentinelError
-from shared.jobs import Claimed
+from shared.claims import Claimed
+from shared.errors import BillingUnknown, DeadlineExceeded, SentinelError
+from shared.freshness import fresh_until_ms
 from shared.wire.job import Job
-from shared.wire.outcome import Answer, Completed, Failed, Outcome, Timings
+from shared.wire.outcome import Completed, Failed, Outcome, Timings
 from workers.context import WorkerContext
 from workers.leases import LeaseLost
 from workers.patience import patiently
+from workers.providers.buying import Asked
 from workers.semantic.nearest import Looked
+from workers.stale import instead_of, refreshed_meanwhile
+from workers.streaming import telling_for
 
 
 class Answered(Struct, frozen=True):
-    """An outcome, and the vector under which a bought answer can be found again."""
+    """An outcome, the vector under which a bought answer can be found again, and what was looked at."""
 
     outcome: Outcome
     vector: bytes | None = None
+    looked: Looked | None = None
 
 
 async def answer(ctx: WorkerContext, claimed: Claimed, job: Job, claimed_at_ms: int) -> Answered:
@@ -30,25 +38,58 @@ async def answer(ctx: WorkerContext, claimed: Claimed, job: Job, claimed_at_ms: 
     queue_ms = float(max(0, claimed_at_ms - claimed.created_at_ms))
     looked = Looked()
     try:
+        # Before anything is bought, an embedding included.
+        ends_at = time.monotonic() + _time_left(ctx, claimed, claimed_at_ms)
+        refreshed = await refreshed_meanwhile(ctx, job, claimed_at_ms)
+        if refreshed is not None:
+            return Answered(refreshed)
         looked = await ctx.semantic.look(job, claimed_at_ms)
         if looked.entry is not None:
-            return Answered(_semantic_hit(looked, queue_ms))
-        started = time.perf_counter()
-        deadline_s = _time_left(ctx, claimed, claimed_at_ms)
+            return Answered(_semantic_hit(looked, queue_ms), looked=looked)
+        started = time.monotonic()
         _check_billing(ctx, claimed)
-        await _mark_sent(ctx, claimed)
-        bought = await _buy(ctx, job, deadline_s, claimed_at_ms)
-        provider_ms = (time.perf_counter() - started) * 1000
+        # The fence token tells this attempt from every other one of the job.
+        call_id = f"{claimed.job_id}/{claimed.token}"
+        telling = await telling_for(ctx, claimed, looked.match)
+        bought = await ctx.buyer.buy(
+            Asked(
+                completion=job.completion,
+                call_id=call_id,
+                ends_at=ends_at,
+                now_ms=claimed_at_ms,
+                about_to_send=partial(_mark_sent, ctx, claimed),
+                telling=telling,
+            )
+        )
+        if job.policy.refresh:
+            metrics.refreshes.labels("refreshed").inc()
+        timings = msgspec.structs.replace(
+            _timings(looked, queue_ms),
+            provider=round((time.monotonic() - started) * 1000, 3),
+            pace=round(bought.paced_ms, 3),
+            first_token=_since(started, telling.first_at if telling else None),
+        )
     except SentinelError as error:
-        return Answered(Failed.from_error(error, match=looked.match, timings=_timings(looked, queue_ms, 0.0)))
+        stale = await instead_of(ctx, job, error, looked, claimed_at_ms)
+        if stale is not None:
+            return Answered(msgspec.structs.replace(stale, timings=_timings(looked, queue_ms)))
+        failed = Failed.from_error(error, match=looked.match, timings=_timings(looked, queue_ms))
+        embedding = {"embedding": looked.embedding, "embed_cost": looked.embed_cost}
+        return Answered(msgspec.structs.replace(failed, **embedding))
+    except (asyncio.CancelledError, LeaseLost):
+        ctx.semantic.leave(job, looked)
+        raise
     outcome = Completed(
-        answer=bought,
+        answer=bought.answer,
         source="provider",
         match=looked.match,
         embed_cost=looked.embed_cost,
-        timings=_timings(looked, queue_ms, provider_ms),
+        embedding=looked.embedding,
+        timings=timings,
+        spent=bought.spent,
+        attempts=bought.attempts,
     )
-    return Answered(outcome, looked.vector)
+    return Answered(outcome, looked.vector, looked)
 
 
 def _check_billing(ctx: WorkerContext, claimed: Claimed) -> None:
@@ -61,36 +102,23 @@ def _check_billing(ctx: WorkerContext, claimed: Claimed) -> None:
         )
 
 
-async def _mark_sent(ctx: WorkerContext, claimed: Claimed) -> None:
+async def _mark_sent(ctx: WorkerContext, claimed: Claimed, calls: int) -> None:
     """From here on, the death of this worker leaves it unknown whether the provider bills."""
-    mine = await patiently(lambda: ctx.jobs.mark_sent(claimed.job_id, claimed.token), "mark sent")
+    mine = await patiently(
+        lambda: ctx.jobs.mark_sent(claimed.job_id, claimed.token, calls=calls), "mark sent"
+    )
     if not mine:
         raise LeaseLost
 
 
-async def _buy(ctx: WorkerContext, job: Job, deadline_s: float, now_ms: int) -> Answer:
-    provider = ctx.provider
-    try:
-        bought = await provider.complete(job.completion, deadline_s=deadline_s, now_ms=now_ms)
-    except ProviderError as error:
-        metrics.provider_calls.labels(provider.name, error.code).inc()
-        raise
-    metrics.provider_calls.labels(provider.name, "ok").inc()
-    if bought.cost is None:
-        metrics.llm_unpriced.labels(provider.name, bought.model).inc()
-    else:
-        metrics.llm_cost.labels(provider.name, bought.model).inc(bought.cost / 1e12)
-    return bought
-
-
 def _time_left(ctx: WorkerContext, claimed: Claimed, now_ms: int) -> float:
-    """Seconds this call may take: the provider's deadline, never past the job's own."""
+    """Seconds until the job's deadline: each call has its own, and a question may take several."""
     if claimed.deadline_at_ms is None:
-        return ctx.settings.provider_deadline_s
+        return ctx.settings.job_deadline_s
     left = (claimed.deadline_at_ms - now_ms) / 1000
     if left <= 0:
         raise DeadlineExceeded("The job waited past its deadline and was not started.")
-    return min(ctx.settings.provider_deadline_s, left)
+    return left
 
 
 def _semantic_hit(looked: Looked, queue_ms: float) -> Completed:
@@ -99,16 +127,21 @@ def _semantic_hit(looked: Looked, queue_ms: float) -> Completed:
         answer=looked.entry.answer,
         source="semantic",
         match=looked.match,
-        entry_expires_at_ms=looked.entry.expires_at_ms,
+        entry_expires_at_ms=fresh_until_ms(looked.entry),
         embed_cost=looked.embed_cost,
-        timings=_timings(looked, queue_ms, 0.0),
+        embedding=looked.embedding,
+        timings=_timings(looked, queue_ms),
     )
 
 
-def _timings(looked: Looked, queue_ms: float, provider_ms: float) -> Timings:
+def _timings(looked: Looked, queue_ms: float) -> Timings:
     return Timings(
         queue=queue_ms,
         embed=round(looked.embed_ms, 3),
         search=round(looked.search_ms, 3),
-        provider=round(provider_ms, 3),
+        guards=round(looked.guards_ms, 3),
     )
+
+
+def _since(started: float, happened: float | None) -> float:
+    return 0.0 if happened is None else round((happened - started) * 1000, 3)

@@ -1,10 +1,10 @@
 """The singletons of one worker process, built in one place and passed explicitly."""
 
 import os
+import secrets
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import cast
 
 import httpx
@@ -12,17 +12,26 @@ from arq.connections import ArqRedis
 from msgspec import Struct
 from redis.asyncio import Redis
 
+from shared.breakers import Breakers, policy_of
 from shared.cache import EntryStore
-from shared.errors import BadSetting
+from shared.embeddings import EmbeddingCache
+from shared.entry_list import EntryHits
 from shared.jobs import JobQueue
+from shared.rates import Rates
 from shared.redis import connect
 from shared.redis.roles import examine
 from shared.settings import Settings
-from workers.providers.openai_compatible import OpenAICompatible
-from workers.semantic.batcher import Batcher
+from workers.committer import Committer
+from workers.lessons import Lessons
+from workers.providers.buying import Buyer
+from workers.providers.offers import buyer
 from workers.semantic.embedder import Embedder
+from workers.semantic.embedders import open_embedder
+from workers.semantic.engine_index import EngineIndex
 from workers.semantic.feed import BLOCK_MS, IndexFeed
+from workers.semantic.fleet_index import FleetIndex
 from workers.semantic.nearest import Semantic
+from workers.trust import open_judge, open_shadow, semantic_step
 
 
 class WorkerContext(Struct, frozen=True, kw_only=True):
@@ -33,10 +42,16 @@ class WorkerContext(Struct, frozen=True, kw_only=True):
     redis: ArqRedis
     blocking: Redis
     jobs: JobQueue
+    committer: Committer
     entries: EntryStore
     feed: IndexFeed
+    index: FleetIndex
     semantic: Semantic
-    provider: OpenAICompatible
+    embeddings: EmbeddingCache
+    buyer: Buyer
+    lessons: Lessons
+    rates: Rates
+    entry_hits: EntryHits
 
 
 @asynccontextmanager
@@ -46,9 +61,9 @@ async def worker_context(settings: Settings) -> AsyncIterator[WorkerContext]:
     Raises RedisUnavailable when Redis stays away, and BadSetting when there is no provider key or when the
     queue Redis may lose accepted jobs in production.
     """
-    worker_id = f"{socket.gethostname()}-{os.getpid()}"
+    worker_id = new_worker_id()
     async with AsyncExitStack() as stack:
-        redis = arq_redis(settings, worker_id)
+        redis = arq_redis(settings.redis_url, settings, worker_id)
         blocking = connect.connect(
             settings.redis_url, settings, blocking_s=BLOCK_MS / 1000, client_name=f"{worker_id}-bell"
         )
@@ -62,28 +77,54 @@ async def worker_context(settings: Settings) -> AsyncIterator[WorkerContext]:
         await connect.wait_until_up(cache, "cache", settings.cache_url)
         await examine(redis, cache, settings)
         http = await stack.enter_async_context(_http(settings))
-        embedder, vendor = await _embedder(settings, http)
+        embedder = await open_embedder(settings, http, Breakers(redis, policy_of(settings)))
         stack.push_async_callback(embedder.aclose)
-        entries = EntryStore(cache)
-        feed = IndexFeed(cache, following, dimensions=embedder.dimensions, capacity=settings.index_capacity)
+        judge = await open_judge(settings)
+        stack.push_async_callback(judge.aclose)
+        jobs = JobQueue(redis)
+        entries = EntryStore(cache, key_writes_per_hour=settings.key_writes_per_hour)
+        feed = _feed(cache, following, embedder, settings)
+        engine = EngineIndex(cache, embedder.name, embedder.dimensions)
+        index = FleetIndex(cache, feed, engine, settings.index)
+        shadow = await open_shadow(settings, embedder, index, entries)
+        semantic, lessons = semantic_step(settings, redis, embedder, index, entries, judge, shadow)
+        stack.push_async_callback(lessons.aclose)
         yield WorkerContext(
             worker_id=worker_id,
             settings=settings,
             redis=redis,
             blocking=blocking,
-            jobs=JobQueue(redis),
+            jobs=jobs,
+            committer=Committer(jobs, worker_id, settings),
             entries=entries,
             feed=feed,
-            semantic=Semantic(
-                embedder,
-                feed,
-                entries,
-                threshold=settings.similarity_threshold,
-                deadline_s=settings.embed_deadline_s,
-                vendor=vendor,
-            ),
-            provider=_provider(settings, http),
+            index=index,
+            semantic=semantic,
+            embeddings=EmbeddingCache(cache),
+            buyer=await buyer(settings, redis, stack),
+            lessons=lessons,
+            rates=Rates(redis),
+            entry_hits=EntryHits(cache),
         )
+
+
+def _feed(cache: Redis, following: Redis, embedder: Embedder, settings: Settings) -> IndexFeed:
+    return IndexFeed(
+        cache,
+        following,
+        dimensions=embedder.dimensions,
+        capacity=settings.index_capacity,
+        memory_bytes=settings.index_memory_mb << 20,
+    )
+
+
+def new_worker_id() -> str:
+    """Name a worker process as no other was ever named.
+
+    A restarted container has its predecessor's host and process id. Taken for it, it would hand the dead
+    one's jobs back as its own lost claims, uncounted, and a job that kills workers would never be given up.
+    """
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def _http(settings: Settings) -> httpx.AsyncClient:
@@ -95,38 +136,7 @@ def _http(settings: Settings) -> httpx.AsyncClient:
     )
 
 
-def arq_redis(settings: Settings, client_name: str) -> ArqRedis:
+def arq_redis(url: str, settings: Settings, client_name: str) -> ArqRedis:
     """Make arq's client, which can also enqueue, on connections whose every wait ends."""
-    pool = connect.pool(settings.redis_url, settings, client_name=client_name)
+    pool = connect.pool(url, settings, client_name=client_name)
     return cast("ArqRedis", ArqRedis.from_pool(pool))
-
-
-async def _embedder(settings: Settings, http: httpx.AsyncClient) -> tuple[Embedder, str]:
-    if settings.jina_api_key is not None:
-        from workers.semantic.jina import Jina  # noqa: PLC0415 - only the embedder in use is loaded
-
-        jina = Jina(
-            settings.jina_api_key.reveal(),
-            http=http,
-            base_url=settings.jina_base_url,
-            model=settings.jina_model,
-            deadline_s=settings.embed_deadline_s,
-        )
-        return Batcher(jina, window_s=settings.embed_window_s), "jina"
-    from workers.semantic.minilm import LocalEmbedder  # noqa: PLC0415 - onnxruntime costs 100 ms to import
-
-    local = await LocalEmbedder.open(Path(settings.local_model_dir))
-    # One thread computes: a second flight would only stand in its queue.
-    return Batcher(local, window_s=settings.embed_window_s, concurrency=1), "local"
-
-
-def _provider(settings: Settings, http: httpx.AsyncClient) -> OpenAICompatible:
-    if settings.groq_api_key is None:
-        raise BadSetting("GROQ_API_KEY", "is not set; `sentinel up` starts a simulator when there is no key")
-    return OpenAICompatible(
-        settings.provider,
-        settings.groq_base_url,
-        settings.groq_api_key,
-        http,
-        max_bytes=settings.provider_max_bytes,
-    )

@@ -9,11 +9,11 @@ import logging
 
 import msgspec
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from shared.cache import EntryStore
 from shared.redis import keys
-from shared.wire.entry import decode_commit
+from shared.wire.entry import Commit, decode_commit
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +28,7 @@ class Outbox:
         self._redis = redis
         self._entries = entries
         self._rung = asyncio.Event()
+        self._trouble = ""
 
     def ring(self) -> None:
         """Say that there is something to carry."""
@@ -39,8 +40,9 @@ class Outbox:
             try:
                 while await self.drain():
                     pass
+                self._note(None)
             except (RedisError, OSError) as error:
-                logger.warning("outbox interrupted", extra={"error": type(error).__name__})
+                self._note(error)
                 self._rung.clear()
             try:
                 async with asyncio.timeout(IDLE_PAUSE_S):
@@ -59,7 +61,25 @@ class Outbox:
                 # Nobody can ever apply it; the answer itself was delivered.
                 logger.error("commit unreadable, dropped", extra={"commit_id": commit_id.decode()})  # noqa: TRY400
             else:
-                await self._entries.apply(commit)
+                await self._apply(commit)
         if waiting:
             await self._redis.xdel(keys.outbox(), *(commit_id for commit_id, _ in waiting))
         return len(waiting)
+
+    async def _apply(self, commit: Commit) -> None:
+        try:
+            await self._entries.apply(commit)
+        except ResponseError as error:
+            # Its kinds pass, as a full Redis does; the plain one says that this commit can never be applied.
+            if type(error) is not ResponseError:
+                raise
+            logger.exception("commit refused, dropped", extra={"entry_id": commit.entry.id})
+
+    def _note(self, error: Exception | None) -> None:
+        """Log when the way to the cache breaks, breaks otherwise or is mended, not each attempt between."""
+        trouble = type(error).__name__ if error else ""
+        if trouble and trouble != self._trouble:
+            logger.warning("outbox interrupted", extra={"error": trouble})
+        elif self._trouble and not trouble:
+            logger.info("outbox flows again")
+        self._trouble = trouble

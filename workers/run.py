@@ -8,18 +8,29 @@ import msgspec
 from arq.cron import CronJob
 from arq.worker import Function
 
-from shared import logs, metrics
+from shared import logs, metrics, traceparent, tracing
+from shared.claims import Claimed
 from shared.errors import Cancelled, DeadlineExceeded, InternalError, SentinelError, TriesExhausted
-from shared.jobs import Claimed, Settlement
-from shared.wire.job import FUNCTION, Job, Payload, decode_job
-from shared.wire.outcome import Failed, Outcome
+from shared.ledger import tells_usage
+from shared.prices import PICODOLLARS
+from shared.rates import Rates
+from shared.settlements import Settled, Settlement, Settling
+from shared.submissions import CLASSES
+from shared.wire.embedding import FUNCTION as EMBED, decode_job as decode_embed_job
+from shared.wire.job import FUNCTION, Job, Payload, TooNew, decode_job
+from shared.wire.outcome import Completed, Failed, Outcome
 from workers.answer import Answered, answer
 from workers.context import WorkerContext
+from workers.embedding import run_embedding
+from workers.job_span import describe_outcome, job_attributes
 from workers.patience import patiently
 from workers.settling import settlement
+from workers.slow_jobs import tell_if_slow
 from workers.stock import run_stock
 
 logger = logging.getLogger(__name__)
+
+START_LATENCY = {priority: metrics.job_start_latency.labels(priority) for priority in CLASSES}
 
 
 async def run_job(
@@ -29,8 +40,16 @@ async def run_job(
     payload: Payload | None,
     now_ms: int,
 ) -> bool:
-    """Run a job and settle it; returns whether the outbox has something for the cache now."""
+    """Run a job and settle it; returns whether the outbox has something for the cache now.
+
+    Raises TooNew, with nothing done, for a job that a later release must run.
+    """
     started = time.monotonic()
+    if claimed.tries == 1:
+        START_LATENCY[claimed.priority].observe(max(0, now_ms - claimed.created_at_ms) / 1000)
+    if payload is not None and payload.f == EMBED:
+        await _embed(ctx, claimed, payload, now_ms)
+        return False
     if payload is not None and payload.f != FUNCTION:
         await settle(ctx, claimed, await run_stock(functions, ctx, claimed, payload, now_ms))
         return False
@@ -45,9 +64,36 @@ async def run_job(
         started_ms=now_ms,
         now_ms=finished_ms,
     )
-    await settle(ctx, claimed, settled)
-    _record(answered.outcome, claimed.tries)
+    settling = time.monotonic()
+    with tracing.span("sentinel.settle"):
+        found = await settle(ctx, claimed, settled)
+    ended = time.monotonic()
+    if found is Settled.refused and job is not None:
+        ctx.semantic.leave(job, answered.outcome)
+    elif job is not None:
+        ctx.lessons.after(ctx.jobs, job, answered.looked, answered.outcome, now_ms)
+    metrics.job_duration.labels(_source(answered.outcome)).observe(ended - started)
+    tell_if_slow(
+        answered.outcome,
+        run_ms=(ended - started) * 1000,
+        settle_ms=(ended - settling) * 1000,
+        threshold_s=ctx.settings.slow_job_s,
+    )
+    _record(answered.outcome, claimed.tries, counted=job is None or job.check is None)
+    if found is Settled.committed and (job is None or job.check is None):
+        _tell_rates(ctx.rates, settled, answered.outcome, finished_ms - now_ms)
+        if settled.hit == "semantic" and answered.outcome.match is not None:
+            ctx.entry_hits.count(answered.outcome.match.entry_id)
     return settled.commit != b""
+
+
+async def _embed(ctx: WorkerContext, claimed: Claimed, payload: Payload, now_ms: int) -> None:
+    """Embed texts for a caller; what was billed and nobody settles goes to the ledger all the same."""
+    job = decode_embed_job(payload)
+    logs.request_id.set(job.request_id)
+    settled = await run_embedding(ctx, claimed, job, now_ms)
+    if await settle(ctx, claimed, settled) is Settled.refused:
+        ctx.semantic.unbooked.add(job.tenant, ((line.field, line.amount) for line in settled.ledger))
 
 
 async def _answered(
@@ -64,38 +110,79 @@ async def _answered(
         return None, Answered(Failed.from_error(DeadlineExceeded("The job waited past its deadline.")))
     try:
         job = decode_job(payload)
+    except TooNew:
+        if claimed.deadline_at_ms is None or now_ms < claimed.deadline_at_ms:
+            raise
+        return None, Answered(Failed.from_error(DeadlineExceeded("No worker of its release came in time.")))
     except msgspec.DecodeError as unreadable:
         error = InternalError(f"This release cannot read the job ({type(unreadable).__name__}).")
         return None, Answered(Failed.from_error(error))
     logs.request_id.set(job.request_id)
-    return job, await answer(ctx, claimed, job, now_ms)
+    traceparent.current.set(traceparent.valid(job.traceparent))
+    with tracing.span("sentinel.job", "consumer", job_attributes(claimed, job, now_ms)) as span:
+        answered = await answer(ctx, claimed, job, now_ms)
+        describe_outcome(span, answered.outcome)
+    return job, answered
 
 
-def _record(outcome: Outcome, tries: int) -> None:
+def _record(outcome: Outcome, tries: int, *, counted: bool) -> None:
+    for spent in outcome.spent:
+        if spent.usage is None:
+            metrics.billing_unknown.labels(spent.model).inc()
+    if isinstance(outcome, Completed) and outcome.source == "provider" and not tells_usage(outcome.answer):
+        metrics.billing_unknown.labels(outcome.answer.model).inc()
+    if isinstance(outcome, Completed) and outcome.source != "provider" and outcome.answer.cost:
+        kind = "stale" if outcome.stale else outcome.source
+        metrics.saved.labels(kind).inc(outcome.answer.cost / PICODOLLARS)
     timings = msgspec.to_builtins(outcome.timings)
     if isinstance(outcome, Failed):
         logger.warning("job failed", extra={"code": outcome.code, "tries": tries, "ms": timings})
     else:
-        metrics.cache_hits.labels("semantic" if outcome.source == "semantic" else "miss").inc()
+        if counted:
+            _count(outcome)
         logger.info("job completed", extra={"source": outcome.source, "tries": tries, "ms": timings})
 
 
-async def settle(ctx: WorkerContext, claimed: Claimed, settled: Settlement) -> None:
-    """Commit, retrying while Redis is away: a paid answer is not thrown away, and the fence decides."""
-    committed = await patiently(
-        lambda: ctx.jobs.settle(
-            ctx.worker_id,
-            claimed.job_id,
-            claimed.token,
-            settled,
-            dead_letters_max=ctx.settings.dead_letters_max,
-        ),
-        "settle",
+def _source(outcome: Outcome) -> str:
+    if isinstance(outcome, Failed):
+        return "failed"
+    return "stale" if outcome.stale is not None else outcome.source
+
+
+def _tell_rates(rates: Rates, settled: Settlement, outcome: Outcome, run_ms: int) -> None:
+    rates.count(settled.state)
+    rates.took("wait", outcome.timings.queue)
+    rates.took("run", run_ms)
+    if settled.hit:
+        rates.count(f"hit:{settled.hit}")
+
+
+def _count(outcome: Completed) -> None:
+    if outcome.stale is not None:
+        metrics.stale_served.labels(outcome.stale.reason).inc()
+    else:
+        metrics.cache_hits.labels("semantic" if outcome.source == "semantic" else "miss").inc()
+
+
+async def fail(ctx: WorkerContext, claimed: Claimed, now_ms: int) -> None:
+    """Settle a job that our own mistake broke, since it would break the same way again."""
+    broken = Answered(Failed.from_error(InternalError("The gateway could not process this job.")))
+    await settle(
+        ctx,
+        claimed,
+        settlement(claimed, None, broken, ctx.settings, partition="", started_ms=now_ms, now_ms=now_ms),
     )
-    if not committed:
+
+
+async def settle(ctx: WorkerContext, claimed: Claimed, settled: Settlement) -> Settled:
+    """Commit, retrying while Redis is away: a paid answer is not thrown away, and the fence decides."""
+    settling = Settling(claimed.job_id, claimed.token, settled)
+    found = await patiently(lambda: ctx.committer.settle(settling), "settle")
+    if found is Settled.refused:
         metrics.jobs_fenced.inc()
         logger.warning("outcome refused, the lease was lost")
-        return
+        return found
     metrics.jobs_settled.labels(settled.state).inc()
     if settled.given_up:
         metrics.dead_letters.labels(settled.given_up).inc()
+    return found

@@ -9,8 +9,9 @@ import msgspec
 from arq.cron import CronJob
 from arq.worker import Function
 
-from shared.jobs import Claimed, Settlement
+from shared.claims import Claimed
 from shared.redis import keys
+from shared.settlements import Settlement
 from shared.wire.job import Payload
 from shared.wire.outcome import encode_announcement
 from workers.context import WorkerContext

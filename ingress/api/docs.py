@@ -11,12 +11,15 @@ from litestar import MediaType, Request, Response, get
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
+from litestar.params import FromPath
 from litestar.router import Router
 from litestar.static_files import create_static_files_router
 
+from ingress.authentication import needs
 from shared.errors import NotFound, SentinelError
 
 ASSETS = "/docs-assets"
+DOCS = needs("open", unless="docs_access")
 
 
 def openapi(version: str) -> OpenAPIConfig:
@@ -25,7 +28,7 @@ def openapi(version: str) -> OpenAPIConfig:
         title="Sentinel",
         version=version,
         description="A semantic LLM gateway: a thousand identical questions cost one call.",
-        path="/docs",
+        openapi_router=Router("/docs", route_handlers=[], opt=DOCS, include_in_schema=False),
         render_plugins=[
             SwaggerRenderPlugin(
                 path="/swagger",
@@ -51,10 +54,10 @@ def assets() -> Router:
     if spec is None or spec.origin is None:  # pragma: no cover - a locked dependency
         raise RuntimeError("the package with Swagger UI is not installed")
     folder = Path(spec.origin).parent / "static" / "drf_spectacular_sidecar" / "swagger-ui-dist"
-    return create_static_files_router(path=ASSETS, directories=[folder], include_in_schema=False)
+    return create_static_files_router(path=ASSETS, directories=[folder], include_in_schema=False, opt=DOCS)
 
 
-@get("/openapi.json", include_in_schema=False)
+@get("/openapi.json", opt=DOCS, include_in_schema=False)
 async def openapi_json(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Return the API's description for tools."""
     return Response(
@@ -62,8 +65,8 @@ async def openapi_json(request: Request[Any, Any, Any]) -> Response[bytes]:
     )
 
 
-@get("/problems/{code:str}", media_type=MediaType.HTML, include_in_schema=False)
-async def explain_problem(code: str) -> str:
+@get("/problems/{code:str}", opt=needs("open"), media_type=MediaType.HTML, include_in_schema=False)
+async def explain_problem(code: FromPath[str]) -> str:
     """Say what a problem's `type` means: its cause, its status, and whether to try again."""
     for kind in _kinds(SentinelError):
         if kind.code == code:

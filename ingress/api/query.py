@@ -6,28 +6,39 @@ import msgspec
 from litestar import Request, Response, post
 from litestar.di import NamedDependency
 from litestar.openapi import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, JSONBody
+from litestar.response import Stream
 
 from ingress import cache_status, views
-from ingress.ask import ExactHit, Pending, Question, Settled, ask
-from ingress.authentication import client_of
+from ingress.api.events import query_events
+from ingress.ask import ExactHit, Leaving, Pending, Question, Settled, ask, begin
+from ingress.authentication import client_of, needs
 from ingress.body import JsonBody
 from ingress.context import IngressContext
-from ingress.disconnect import disconnected
+from ingress.exact_hit import Told, tell_job
 from ingress.exchange import Exchange, exchange_of
-from ingress.preferences import Preferences, read_cache_control, read_prefer
+from ingress.idempotency import IdempotencyHeader, leaving_of, once
+from ingress.job_events import SSE
+from ingress.preferences import read_prefer
 from ingress.problems import problem_response
-from ingress.question import QueryRequest, completion_of, policy_of, scope_of
-from shared.clients import Client
+from ingress.question import QueryRequest
+from ingress.reading import query_question
+from shared.errors import QueueFull
+from shared.submissions import polled_by
 from shared.wire.outcome import Answer, Completed, Failed, Timings
 
 OK, ACCEPTED = 200, 202
 PreferHeader = Annotated[
-    str, Parameter(header="Prefer", description="`wait=N` (seconds) or `respond-async` (RFC 7240)")
+    str, HeaderParameter(name="Prefer", description="`wait=N` (seconds) or `respond-async` (RFC 7240)")
 ]
 CacheControlHeader = Annotated[
     str,
-    Parameter(header="Cache-Control", description="`no-cache`, `no-store`, `max-age=N`, `only-if-cached`"),
+    HeaderParameter(
+        name="Cache-Control", description="`no-cache`, `no-store`, `max-age=N`, `only-if-cached`"
+    ),
+]
+AcceptHeader = Annotated[
+    str, HeaderParameter(name="Accept", description="`text/event-stream` tells what happens as it happens")
 ]
 
 
@@ -40,16 +51,19 @@ CacheControlHeader = Annotated[
         OK: ResponseSpec(views.JobView, description="The answer."),
         ACCEPTED: ResponseSpec(views.JobView, description="Not yet: the job goes on at `Location`."),
     },
+    opt=needs("query"),
     summary="Ask a question",
     tags=["questions"],
 )
 async def query(
     request: Request[Any, Any, Any],
-    data: QueryRequest,
+    data: JSONBody[QueryRequest],
     ctx: NamedDependency[IngressContext],
     prefer: PreferHeader = "",
     cache_control: CacheControlHeader = "",
-) -> Response[bytes]:
+    accept: AcceptHeader = "",
+    idempotency_key: IdempotencyHeader = "",
+) -> Response[Any] | Stream:
     """Answer from the cache, from a twin under way, or from the provider, and say which."""
     exchange = exchange_of(request.scope)
     client = client_of(request)
@@ -58,36 +72,47 @@ async def query(
     )
     if preferences.applied:
         exchange.headers["Preference-Applied"] = ", ".join(preferences.applied)
-    question = _question(ctx, client, data, cache_control, preferences)
-    reply = await ask(ctx, client, question, exchange, lambda: disconnected(request))
+    question = query_question(ctx.settings, client, data, cache_control, preferences)
+    if SSE in accept:
+        question = msgspec.structs.replace(question, streamed=True, wait_s=ctx.settings.job_deadline_s)
+        if not ctx.hub.has_room:
+            raise QueueFull("As many callers wait here as may; ask again.", retry_after_s=1)
+        # Its caller is told the id at once, and may come back for the rest, or cancel.
+        begun = await begin(ctx, client, question, exchange, interest=polled_by(client.key_id))
+        return query_events(ctx, client, begun, data.metadata)
+    leaving = leaving_of(request, idempotency_key)
+    return await once(
+        request, ctx, idempotency_key, lambda: _reply(request, ctx, question, data.metadata, leaving)
+    )
+
+
+async def _reply(
+    request: Request[Any, Any, Any],
+    ctx: IngressContext,
+    question: Question,
+    metadata: dict[str, str],
+    leaving: Leaving,
+) -> Response[bytes]:
+    exchange = exchange_of(request.scope)
+    reply = await ask(ctx, client_of(request), question, exchange, leaving)
     match reply:
-        case ExactHit(entry=entry):
-            _mark_simulated(exchange, entry.answer)
-            return _answered(exchange, views.of_exact_hit(reply, data.metadata), Timings())
+        case ExactHit():
+            return exact_answer(exchange, tell_job(reply, metadata))
         case Settled(result=result) if isinstance(result.r, Failed):
             urls = {"self": f"/v1/jobs/{result.id}"}
             return problem_response(request, result.r, job_id=result.id, urls=urls)
         case Settled(result=result):
             if isinstance(result.r, Completed):
                 _mark_simulated(exchange, result.r.answer)
-            return _answered(exchange, views.of_settled(reply, data.metadata), views.timings_of(reply))
+            return _answered(exchange, views.of_settled(reply, metadata), views.timings_of(reply))
         case Pending():
-            return _accepted(views.of_pending(reply, question.completion.model, data.metadata))
+            return _accepted(views.of_pending(reply, question.completion.model, metadata))
 
 
-def _question(
-    ctx: IngressContext, client: Client, data: QueryRequest, cache_control: str, preferences: Preferences
-) -> Question:
-    directives = read_cache_control(cache_control)
-    return Question(
-        completion=completion_of(data, ctx.settings.known_models),
-        policy=policy_of(data, directives),
-        scope=scope_of(client.tenant, data.cache.namespace),
-        wait_s=preferences.wait_s,
-        only_if_cached=directives.only_if_cached,
-        priority=data.priority,
-        metadata=data.metadata,
-    )
+def exact_answer(exchange: Exchange, told: Told) -> Response[bytes]:
+    """Answer with an exact hit."""
+    exchange.log["cache"] = told.cache
+    return Response(told.body, headers=told.headers, media_type="application/json")
 
 
 def _mark_simulated(exchange: Exchange, answer: Answer) -> None:

@@ -19,6 +19,7 @@ from shared.redis.roles import Finding
 from shared.settings import Settings
 
 Status = Literal["OK", "WARN", "FAIL"]
+CLOCKS_MAY_DIFFER_S: Final = 2.0
 _PYTHONS: Final = ((3, 11), (3, 12))
 
 
@@ -84,6 +85,18 @@ def queue_redis(url: str, queue: RedisFacts | Unreachable) -> Iterator[Check]:
         # Lost jobs are worse than a warning: production does not even start.
         fatal = finding.topic == "eviction" and roles.evicts(queue)
         yield msgspec.structs.replace(check, status="FAIL") if fatal else check
+
+
+def clock(queue: RedisFacts, now_s: float) -> Iterator[Check]:
+    """Ours counts for logs, metrics and certificates only; a server that tells no time is passed over."""
+    if queue.time_s is None:
+        return
+    ahead_s = now_s - queue.time_s
+    if abs(ahead_s) <= CLOCKS_MAY_DIFFER_S:
+        yield Check("clock", "OK", "this machine and Redis agree")
+        return
+    found = f"this machine is {abs(ahead_s):.0f} s {'ahead of' if ahead_s > 0 else 'behind'} Redis"
+    yield Check("clock", "WARN", found, "run NTP on both: limits and leases go by Redis, logs by this one")
 
 
 def cache_redis(
@@ -153,7 +166,11 @@ def provider(settings: Settings) -> Check:
 
 
 def embeddings(settings: Settings) -> Check:
-    """Both ways work; which one it is decides what a semantic hit costs."""
-    if settings.jina_api_key is None:
-        return Check("embeddings", "OK", "the local model (JINA_API_KEY is not set)")
+    """Every way works; which one it is decides what a semantic hit costs."""
+    if settings.embedder_used == "local":
+        reason = "JINA_API_KEY is not set" if settings.embedder == "auto" else "SENTINEL_EMBEDDER=local"
+        return Check("embeddings", "OK", f"the local model ({reason})")
+    if settings.embedder_used == "openai":
+        where = masked_url(settings.embedder_base_url)
+        return Check("embeddings", "OK", f"{settings.embedder_model} at {where}")
     return Check("embeddings", "OK", f"{settings.jina_model} at {settings.jina_base_url}, key set")

@@ -13,7 +13,8 @@ from shared.cli.terminal import say
 from shared.dead_letters import DeadLetter, DeadLetters
 from shared.masking import masked_url
 from shared.redis import connect
-from shared.settings import Settings, load
+from shared.settings import Settings
+from shared.settings.loading import load
 
 LISTED = 100
 
@@ -36,14 +37,18 @@ def run(given: argparse.Namespace) -> int:
 
 
 async def _with_letters(settings: Settings, work: Callable[[DeadLetters, Settings], Awaitable[int]]) -> int:
-    url = queue_url(settings)
-    redis = connect.connect(url, settings, client_name="sentinel-cli")
-    try:
-        return await work(DeadLetters(redis), settings)
-    except (RedisError, OSError) as error:
-        raise CannotStart(f"Redis at {masked_url(url)} does not answer: {type(error).__name__}") from error
-    finally:
-        await redis.aclose()
+    """Do the work on every queue; returns the least code, so that 0 means: somewhere it was found."""
+    codes = []
+    for url in (queue_url(settings), *settings.queue_urls[1:]):
+        redis = connect.connect(url, settings, client_name="sentinel-cli")
+        try:
+            codes.append(await work(DeadLetters(redis), settings))
+        except (RedisError, OSError) as error:
+            reason = f"Redis at {masked_url(url)} does not answer: {type(error).__name__}"
+            raise CannotStart(reason) from error
+        finally:
+            await redis.aclose()
+    return min(codes)
 
 
 def queue_url(settings: Settings) -> str:

@@ -3,21 +3,31 @@
 import argparse
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
-from shared.cli import checks, local_keys, pid_file, ports, redis_facts, redis_server
+from shared.cli import checks, local_keys, pid_file, ports, redis_facts, redis_server, upstream
 from shared.cli.checks import Check
 from shared.cli.terminal import say
 from shared.errors import BadSetting
-from shared.settings import Settings, load, unknown_variables
+from shared.providers import providers
+from shared.redis.facts import RedisFacts
+from shared.settings import Settings
+from shared.settings.loading import load, unknown_variables
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """Declare `--json`."""
+    command.add_argument("--json", action="store_true", help="print the checks as a JSON array")
+    command.add_argument("--offline", action="store_true", help="ask no provider whether it has the models")
 
 
 def run(given: argparse.Namespace) -> int:
     """Print every check, as lines or as JSON; returns 1 when one of them failed."""
-    found = list(examine(os.environ))
+    found = list(examine(os.environ, offline=given.offline))
     if given.json:
         say(msgspec.json.format(msgspec.json.encode(found)).decode())
     else:
@@ -25,7 +35,7 @@ def run(given: argparse.Namespace) -> int:
     return 1 if any(check.status == "FAIL" for check in found) else 0
 
 
-def examine(environ: Mapping[str, str]) -> Iterator[Check]:
+def examine(environ: Mapping[str, str], *, offline: bool = False) -> Iterator[Check]:
     """Look at everything once; settings that cannot be read end the examination."""
     yield checks.python_version(sys.version_info[:3])
     for name, close in unknown_variables(environ):
@@ -45,7 +55,18 @@ def examine(environ: Mapping[str, str]) -> Iterator[Check]:
     )
     yield from checks.keys(settings, local_keys.read(data_dir / "keys.env"))
     yield checks.provider(settings)
+    if not offline:
+        yield from _providers(settings, environ)
     yield checks.embeddings(settings)
+
+
+def _providers(settings: Settings, environ: Mapping[str, str]) -> Iterator[Check]:
+    try:
+        known = providers(settings, environ)
+    except BadSetting as error:
+        yield Check("providers", "FAIL", str(error), f"correct {error.name}")
+        return
+    yield from map(upstream.examine, known)
 
 
 def _redis(settings: Settings, environ: Mapping[str, str], up_pid: int | None) -> Iterator[Check]:
@@ -61,6 +82,8 @@ def _redis(settings: Settings, environ: Mapping[str, str], up_pid: int | None) -
         url = redis_server.RedisServer(program=program, data_dir=socket.parent).url
     queue = redis_facts.ask(url)
     yield from checks.queue_redis(url, queue)
+    if isinstance(queue, RedisFacts):
+        yield from checks.clock(queue, time.time())
     cache = redis_facts.ask(settings.cache_redis_url) if settings.cache_redis_url else queue
     yield checks.cache_redis(settings, queue, cache)
 

@@ -2,51 +2,21 @@
 
 import os
 import secrets
-import string
 import tempfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from shared.api_keys import new_key
 from shared.cli.errors import CannotStart
 
-KEY_PREFIX: Final = "snt_"
 USER: Final = "SENTINEL_USER_KEYS"
 ADMIN: Final = "SENTINEL_ADMIN_KEYS"
 FINGERPRINT: Final = "SENTINEL_FINGERPRINT_SECRET"
 
-_BASE62: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
-_RANDOM: Final = 32  # characters: 190 bits
-_CHECK: Final = 6  # base62 digits hold any CRC32
 _HEADER: Final = (
     "# Made by `sentinel up`, for this machine alone. Delete the file to get new keys and a new cache.\n"
 )
-
-
-def new_key() -> str:
-    """Make an API key: the prefix, 32 random base62 characters, and their checksum."""
-    random = "".join(secrets.choice(_BASE62) for _ in range(_RANDOM))
-    return KEY_PREFIX + random + checksum(random)
-
-
-def checksum(text: str) -> str:
-    """CRC32 of the text as six base62 digits, so that scanners can tell a key from something like it."""
-    rest, digits = zlib.crc32(text.encode()), ""
-    for _ in range(_CHECK):
-        rest, digit = divmod(rest, len(_BASE62))
-        digits = _BASE62[digit] + digits
-    return digits
-
-
-def well_formed(key: str) -> bool:
-    """Whether a key has this form and its checksum fits: false for one that was mistyped or cut."""
-    body = key.removeprefix(KEY_PREFIX)
-    return (
-        key.startswith(KEY_PREFIX)
-        and len(body) == _RANDOM + _CHECK
-        and checksum(body[:_RANDOM]) == body[_RANDOM:]
-    )
 
 
 def read(path: Path) -> dict[str, str]:

@@ -32,6 +32,11 @@ class Plan(Struct, frozen=True, kw_only=True):
     model_dir: Path | None
 
     @property
+    def redis_url(self) -> str:
+        """The queue Redis that is home."""
+        return self.settings.redis_url if self.redis is None else self.redis.url
+
+    @property
     def base_url(self) -> str:
         """Where this machine reaches the ingress."""
         host = ports.reachable_host(self.settings.host)
@@ -74,7 +79,8 @@ def make_plan(settings: Settings, environ: Mapping[str, str]) -> Plan:
 
 def _model_to_build(settings: Settings, directory: Path) -> Path | None:
     # Workers build a model of a newer recipe themselves; this is for a first start that explains its pause.
-    return None if settings.jina_api_key or any(directory.glob("*.onnx")) else directory
+    needed = settings.embedder_used == "local" and not any(directory.glob("*.onnx"))
+    return directory if needed else None
 
 
 def refuse_in_production(settings: Settings) -> None:

@@ -15,12 +15,16 @@ PARAPHRASE: Final = "Tell me the capital city of France"
 _UNSHOWN: Final = "YOUR_KEY"
 
 
-def summary(plan: Plan, version: str, took_s: float) -> str:
-    """Lay out the facts of a plan that is running; generated keys are shown, given ones are not."""
+def summary(plan: Plan, version: str, took_s: float, link: str) -> str:
+    """Lay out the facts of a plan that is running; generated keys are shown, given ones are not.
+
+    `link` signs somebody in to the dashboard, once.
+    """
     settings = plan.settings
     lines = [
         f"Sentinel {version} is up ({took_s:.1f} s)",
         f"  API         {plan.base_url}   docs {plan.base_url}/docs",
+        f"  Dashboard   {link}",
         f"  Metrics     {plan.base_url}/metrics",
         f"  Redis       {_redis(plan)}",
         *_provider(plan),
@@ -32,6 +36,7 @@ def summary(plan: Plan, version: str, took_s: float) -> str:
         "Try:",
         f"  {curl(plan, QUESTION)}",
         f"  {curl(plan, PARAPHRASE)}   # a semantic hit",
+        "  .venv/bin/sentinel demo   # a guided minute, in another terminal",
         "Ctrl-C stops everything.",
     ]
     return "\n".join(lines)
@@ -67,9 +72,11 @@ def _provider(plan: Plan) -> Sequence[str]:
 
 
 def _embeddings(settings: Settings) -> str:
-    if settings.jina_api_key is None:
-        return f"local model all-MiniLM-L6-v2; set JINA_API_KEY for {settings.jina_model}"
-    return f"Jina: {settings.jina_model}"
+    if settings.embedder_used == "jina":
+        return f"Jina: {settings.jina_model}"
+    if settings.embedder_used == "openai":
+        return f"{settings.embedder_model} at {masked_url(settings.embedder_base_url)}"
+    return f"local model all-MiniLM-L6-v2; set JINA_API_KEY for {settings.jina_model}"
 
 
 def _rate(settings: Settings) -> str:

@@ -8,7 +8,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from shared.cli import pid_file, ports, redis_facts
+from shared.cli import dashboard, demo, pid_file, ports, redis_facts
 from shared.cli.errors import CannotStart
 from shared.cli.fleet import Fleet
 from shared.cli.interrupts import Interrupts
@@ -18,7 +18,8 @@ from shared.cli.supervision import unless
 from shared.cli.terminal import say, warn
 from shared.errors import BadSetting
 from shared.masking import masked_url
-from shared.settings import Settings, load, unknown_variables
+from shared.settings import Settings
+from shared.settings.loading import load, unknown_variables
 
 
 def run(_: argparse.Namespace) -> int:
@@ -34,7 +35,8 @@ def run(_: argparse.Namespace) -> int:
             plan = make_plan(settings, os.environ)
             if plan.redis is None:
                 check_given_redis(settings.redis_url)
-            asyncio.run(_live(plan, began))
+            with demo.told_where(data_dir, plan.simulator_port):
+                asyncio.run(_live(plan, began))
     except pid_file.AlreadyUp as error:
         raise CannotStart(already_up(settings, error.pid)) from None
     return 0
@@ -46,7 +48,9 @@ async def _live(plan: Plan, began: float) -> None:
     fleet = Fleet(plan)
     try:
         if await unless(interrupts.stop, fleet.bring_up()):
-            say(summary(plan, version("sentinel-gateway"), time.monotonic() - began))
+            took_s = time.monotonic() - began
+            link = await dashboard.link_to(plan.base_url, plan.settings, plan.redis_url)
+            say(summary(plan, version("sentinel-gateway"), took_s, link))
             await unless(interrupts.stop, fleet.keep_running())
     finally:
         say("Stopping in order: ingress, workers, simulator, Redis. Ctrl-C again stops at once.")

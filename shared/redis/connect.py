@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
+    BusyLoadingError,
     ConnectionError as RedisConnectionError,
     OutOfMemoryError,
     ReadOnlyError,
@@ -22,6 +23,7 @@ from redis.exceptions import (
 from shared.errors import RedisUnavailable
 from shared.masking import masked_url
 from shared.redis import refusals, scripts
+from shared.redis.connection_pool import FairPool
 from shared.redis.refusals import Refused
 from shared.settings import Settings
 
@@ -44,42 +46,50 @@ def connect(url: str, settings: Settings, *, client_name: str, blocking_s: float
     return Redis.from_pool(pool(url, settings, client_name=client_name, blocking_s=blocking_s))
 
 
-def pool(
-    url: str, settings: Settings, *, client_name: str, blocking_s: float = 0.0
-) -> BlockingConnectionPool:
+def pool(url: str, settings: Settings, *, client_name: str, blocking_s: float = 0.0) -> FairPool:
     """Make connections whose every wait ends.
 
     `blocking_s` is the longest that a blocking command may rest on the server, added to the deadline.
     One immediate retry covers a connection that a Redis restart has closed, and follows a name to the new
     primary after a failover; a timeout is not retried, because a paused Redis would only be waited for twice.
     """
-    made: BlockingConnectionPool = BlockingConnectionPool.from_url(
+    return FairPool.from_url(
         url,
         max_connections=settings.redis_connections,
         timeout=settings.redis_timeout_s,
         socket_timeout=settings.redis_timeout_s + blocking_s,
         socket_connect_timeout=settings.redis_timeout_s,
-        retry=_SortingRetry(NoBackoff(), 1, supported_errors=RECONNECT_ON),
+        retry=_SortingRetry(),
         retry_on_error=list(RECONNECT_ON),
         client_name=client_name,
         **_keepalive(url),
+        **_tls(url),
     )
-    return made
 
 
 class _SortingRetry(Retry):
-    """Sorts what Redis refuses before it decides on another attempt, for every command of a connection."""
+    """Sorts what Redis refuses, then makes one more attempt at once where a fresh connection may help."""
 
     __slots__ = ()
 
+    def __init__(self) -> None:
+        super().__init__(NoBackoff(), 1, supported_errors=RECONNECT_ON)
+
     async def call_with_retry(self, do: Callable[[], Awaitable[T]], fail: Callable[[RedisError], Any]) -> T:
-        async def do_sorted() -> T:
+        """Do it, at most twice; every command comes through here, so it is one coroutine and no more."""
+        last = False
+        while True:
             try:
                 return await do()
-            except ResponseError as error:
-                raise refusals.sort(error) from None
-
-        return await super().call_with_retry(do_sorted, fail)
+            except (RedisConnectionError, ResponseError) as raised:
+                error = refusals.sort(raised) if isinstance(raised, ResponseError) else raised
+                if isinstance(error, RECONNECT_ON):
+                    # In here, because redis-py's handlers raise anew what is being handled.
+                    await fail(error)
+                    if not last:
+                        last = True
+                        continue
+                raise error from raised.__cause__
 
 
 def _keepalive(url: str) -> dict[str, Any]:
@@ -88,6 +98,11 @@ def _keepalive(url: str) -> dict[str, Any]:
         return {}
     probes = {getattr(socket, name): value for name, value in _PROBES.items() if hasattr(socket, name)}
     return {"socket_keepalive": True, "socket_keepalive_options": probes}
+
+
+def _tls(url: str) -> dict[str, Any]:
+    # What the URL says (`?ssl_ca_certs=`, `ssl_certfile`, `ssl_keyfile`, `ssl_cert_reqs`) goes before.
+    return {"ssl_check_hostname": True} if url.startswith("rediss:") else {}
 
 
 @asynccontextmanager
@@ -109,13 +124,21 @@ async def translated() -> AsyncIterator[None]:
 
 
 async def wait_until_up(redis: Redis, role: str, url: str) -> None:
-    """Reach a Redis and load the scripts into it, retrying after 1, 2 and 4 s; raises RedisUnavailable."""
+    """Reach a Redis and load the scripts into it, retrying after 1, 2 and 4 s; raises RedisUnavailable.
+
+    One that is there and still reads its data is waited for, however much that is.
+    """
     shown = masked_url(url)
-    for delay in (*START_DELAYS_S, None):
+    delays = iter((*START_DELAYS_S, None))
+    while True:
         try:
             await redis.ping()
             await scripts.load_all(redis)
+        except BusyLoadingError:
+            logger.warning("redis is loading its data", extra={"role": role, "url": shown})
+            await asyncio.sleep(START_DELAYS_S[0])
         except (RedisError, OSError) as error:
+            delay = next(delays)
             if delay is None:
                 raise RedisUnavailable(
                     f"The {role} Redis at {shown} cannot be reached ({type(error).__name__}): "

@@ -14,7 +14,8 @@ from redis.asyncio import Redis
 from shared.errors import BadSetting
 from shared.masking import masked_url
 from shared.redis.facts import RedisFacts, read
-from shared.settings import Settings, variable
+from shared.settings import Settings
+from shared.settings.listed import variable
 
 logger = logging.getLogger(__name__)
 
@@ -118,14 +119,32 @@ async def examine(queue: Redis, cache: Redis, settings: Settings) -> RedisRoles:
     """
     of_queue, of_cache = await asyncio.gather(read(queue), read(cache))
     roles = judge(settings, of_queue, of_cache)
-    for finding in (*roles.queue.findings, *roles.cache.findings):
+    _warn((*roles.queue.findings, *roles.cache.findings))
+    _refuse_eviction(of_queue, roles.queue.findings, settings, "redis_url")
+    return roles
+
+
+async def examine_shard(queue: Redis, settings: Settings) -> None:
+    """Do the same for a further queue."""
+    facts = await read(queue)
+    findings = judge_queue(facts)
+    _warn(findings)
+    _refuse_eviction(facts, findings, settings, "queue_shards")
+
+
+def _warn(findings: tuple[Finding, ...]) -> None:
+    for finding in findings:
         if finding.status == "warn":
             extra = {"role": finding.role, "found": finding.text, "advice": finding.advice}
             logger.warning("redis does not fit its role", extra=extra)
-    if settings.env == "production" and evicts(of_queue):
-        [eviction, *_] = roles.queue.findings
-        raise BadSetting(variable("redis_url"), f"{eviction.text}; {eviction.advice}")
-    return roles
+
+
+def _refuse_eviction(
+    facts: RedisFacts, findings: tuple[Finding, ...], settings: Settings, field: str
+) -> None:
+    if settings.env == "production" and evicts(facts):
+        [eviction, *_] = findings
+        raise BadSetting(variable(field), f"{eviction.text}; {eviction.advice}")
 
 
 def _report(url: str, facts: RedisFacts, findings: tuple[Finding, ...]) -> RoleReport:

@@ -1,19 +1,25 @@
 """The Lua scripts, each behind one typed method; a script's header is its contract.
 
-Scripts travel as package data, are run by digest, and are loaded again when a Redis has lost them.
+Scripts travel as package data, are run by digest, and are loaded again when a Redis has lost them. A line
+`--!include NAME` stands for the functions in parts/NAME.lua, since scripts cannot call one another.
 """
 
 import functools
 import hashlib
+import re
 from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
+
+from shared.redis import refusals
 
 Argument = str | bytes | int | float
+Call = tuple[Sequence[str], Sequence[Argument]]
+_INCLUDE = re.compile(r"^--!include (\w+)$", re.MULTILINE)
 
 
 class Script:
@@ -21,7 +27,7 @@ class Script:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.source = (resources.files("shared.redis") / "lua" / f"{name}.lua").read_text("utf-8")
+        self.source = _INCLUDE.sub(lambda part: _read(f"parts/{part[1]}"), _read(name))
         self.sha = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
 
     async def run(self, redis: Redis, keys: Sequence[str], args: Sequence[Argument]) -> Any:
@@ -32,10 +38,35 @@ class Script:
         except NoScriptError:
             return await client.eval(self.source, len(keys), *keys, *args)
 
+    async def run_all(self, redis: Redis, calls: Sequence[Call]) -> list[Any]:
+        """Run the script for each call, all in one round trip; a call's error takes its reply's place."""
+        if len(calls) == 1:
+            keys, args = calls[0]
+            return [await self.run(redis, keys, args)]
+        replies = await self._run_all(redis, calls)
+        if any(isinstance(reply, NoScriptError) for reply in replies):
+            await redis.script_load(self.source)
+            replies = await self._run_all(redis, calls)
+        return [refusals.sort(reply) if isinstance(reply, ResponseError) else reply for reply in replies]
+
+    async def _run_all(self, redis: Redis, calls: Sequence[Call]) -> list[Any]:
+        async with redis.pipeline(transaction=False) as pipe:
+            for keys, args in calls:
+                self.queue_on(pipe, keys, args)
+            return await pipe.execute(raise_on_error=False)
+
+    def command(self, keys: Sequence[str], args: Sequence[Argument]) -> tuple[Any, ...]:
+        """The call as one command; the script must have been loaded."""
+        return ("EVALSHA", self.sha, len(keys), *keys, *args)
+
     def queue_on(self, pipe: Pipeline, keys: Sequence[str], args: Sequence[Argument]) -> None:
         """Add a call to a pipeline; the script must have been loaded, see `run_pipeline`."""
         queued: Any = pipe
         queued.evalsha(self.sha, len(keys), *keys, *args)
+
+
+def _read(name: str) -> str:
+    return (resources.files("shared.redis") / "lua" / f"{name}.lua").read_text("utf-8")
 
 
 @functools.cache

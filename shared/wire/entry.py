@@ -11,7 +11,12 @@ VERSION = 1
 
 
 class Entry(Struct, frozen=True, kw_only=True):
-    """One stored answer; its id is the fingerprint of the request that bought it."""
+    """One stored answer; its id is the fingerprint of the request that bought it. Times are Redis ms.
+
+    It is fresh until `fresh_until_ms` and kept, stale, until `expires_at_ms`. `asked_at_ms` is when the
+    attempt that bought it was claimed: a purge since then is a purge of this answer. `ttl_s` is what its
+    caller asked for. An entry of a release that knew no staleness is fresh until it ends.
+    """
 
     v: Annotated[int, Meta(ge=1, le=VERSION)] = VERSION
     id: str
@@ -21,6 +26,12 @@ class Entry(Struct, frozen=True, kw_only=True):
     answer: Answer
     created_at_ms: int
     expires_at_ms: int
+    fresh_until_ms: int | None = None
+    asked_at_ms: int | None = None
+    ttl_s: int | None = None
+    model: str = ""
+    namespace: str | None = None
+    tags: tuple[str, ...] = ()
 
 
 class IndexRow(Struct, frozen=True, kw_only=True):
@@ -40,12 +51,16 @@ class IndexChange(Struct, frozen=True, kw_only=True):
 
 
 class Commit(Struct, frozen=True, kw_only=True):
-    """What a settle owes the cache: an entry and, if it was embedded, its place in the index."""
+    """What a settle owes the cache: an entry and, if it was embedded, its place in the index.
+
+    `key_id` is the API key that it was bought for.
+    """
 
     fence: str
     entry: Entry
     partition: str
     row: IndexRow | None = None
+    key_id: str = ""
 
 
 encode = msgspec.msgpack.Encoder().encode

@@ -12,10 +12,38 @@ FUNCTION = "answer"
 """Name under which workers register the function that answers jobs."""
 
 
+class TooNew(Exception):
+    """A job that a later release laid out: not for this one to run, or to fail."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"version {version}")
+        self.version = version
+
+
+class _Version(Struct):
+    v: int = 1
+
+
+class Check(Struct, frozen=True, kw_only=True):
+    """Why a question is asked that was answered from the cache: to see whether that answer was right.
+
+    `source` is the job that bought the entry, `chance` what the policy gave the pair, and `reserved` the
+    picodollars set aside on `day`.
+    """
+
+    entry_id: str
+    source: str
+    policy: str
+    chance: float
+    reserved: int
+    day: int
+
+
 class Job(Struct, frozen=True, kw_only=True):
     """One flight's work; N twins share it.
 
-    `partition` names the index in which its question may match by meaning.
+    `partition` names the index in which its question may match by meaning; `key_id` is the key that started
+    the flight and pays for it; `traceparent` is where in a trace that was, '' for none.
     """
 
     v: Annotated[int, Meta(ge=1, le=VERSION)] = VERSION
@@ -26,6 +54,9 @@ class Job(Struct, frozen=True, kw_only=True):
     partition: str
     request_id: str
     priority: Literal["interactive", "batch"] = "interactive"
+    key_id: str = ""
+    check: Check | None = None
+    traceparent: str = ""
 
 
 class Payload(Struct, frozen=True):
@@ -41,6 +72,7 @@ class Payload(Struct, frozen=True):
 _encoder = msgspec.msgpack.Encoder()
 _payload_decoder = msgspec.msgpack.Decoder(Payload)
 _job_decoder = msgspec.msgpack.Decoder(Job)
+_version_decoder = msgspec.msgpack.Decoder(_Version)
 
 
 def encode_payload(job: Job, enqueued_at_ms: int) -> bytes:
@@ -54,7 +86,10 @@ def decode_payload(data: bytes) -> Payload:
 
 
 def decode_job(payload: Payload) -> Job:
-    """Read the job out of a call of `answer`; raises msgspec.DecodeError, also for a later version."""
+    """Read the job out of a call of `answer`; raises TooNew for a later version, and msgspec.DecodeError."""
     if "job" not in payload.k:
         raise msgspec.ValidationError("the call has no argument `job`")
+    version = _version_decoder.decode(payload.k["job"]).v
+    if version > VERSION:
+        raise TooNew(version)
     return _job_decoder.decode(payload.k["job"])

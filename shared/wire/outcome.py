@@ -5,18 +5,50 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from shared.errors import SentinelError
+from shared.errors import ProviderError, SentinelError
 
 
 class Usage(Struct, frozen=True):
-    """Tokens as the provider counted them."""
+    """Tokens as the provider counted them; cached ones are part of the input, reasoning of the output."""
 
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_input_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+class Spent(Struct, frozen=True, kw_only=True):
+    """A call that brought no answer and may be billed all the same, in tokens and picodollars.
+
+    Without `usage` nobody will ever know whether it was; without `cost` its price is unknown.
+    """
+
+    model: str
+    usage: Usage | None = None
+    cost: int | None = None
+
+
+class Attempt(Struct, frozen=True):
+    """One try to get an answer: `outcome` is `ok` or an error's code, `ms` what it took with its wait."""
+
+    provider: str
+    outcome: str
+    ms: float
+
+
+class Embedding(Struct, frozen=True):
+    """The model that embedded a question, and the tokens that this was billed for."""
+
+    model: str
+    tokens: int
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """A provider's answer and what it cost, in picodollars (1e-12 $); None: the price is unknown."""
+    """A provider's answer and what it cost, in picodollars (1e-12 $); None: the price is unknown.
+
+    `choices` has them all as JSON when there is more to the answer than one text: several choices, tool
+    calls, reasoning, a refusal, log probabilities; `text` is then the first one's, perhaps empty.
+    """
 
     text: str
     finish_reason: str
@@ -26,6 +58,8 @@ class Answer(Struct, frozen=True, kw_only=True):
     cost: int | None
     created_at_ms: int
     simulated: bool = False
+    choices: bytes = b""
+    system_fingerprint: str = ""
 
 
 class Verdict(Struct, frozen=True):
@@ -37,25 +71,54 @@ class Verdict(Struct, frozen=True):
 
 
 class Match(Struct, frozen=True, kw_only=True):
-    """The nearest stored question: why it was served, or why it was not."""
+    """The nearest stored question: why it was served, or why it was not.
+
+    `policy` decided, by a score (`chance`, which is a cosine where no verifier was asked) that had to reach
+    `needed`; without a score it was never proposed, or a veto decided. `source` is the job that bought the
+    entry.
+    """
 
     similarity: float
     threshold: float
     entry_id: str
     guards: tuple[Verdict, ...] = ()
+    policy: str = ""
+    chance: float | None = None
+    needed: float | None = None
+    source: str = ""
+
+
+class Stale(Struct, frozen=True, kw_only=True):
+    """An answer past its freshness, given for want of a newer one: whose entry, and the code of the error."""
+
+    reason: str
+    type: Literal["exact", "semantic"]
+    entry_id: str
 
 
 class Timings(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a job's time went, in milliseconds."""
+    """Where a job's time went, in milliseconds; what an earlier release did not measure is 0.
+
+    `search` contains `guards`, the judging of what was found; `provider` contains `pace`, the wait for a
+    provider's turn and its breaker. `first_token` counts from the start of `provider`, and is 0 for an answer
+    that came whole.
+    """
 
     queue: float = 0.0
     embed: float = 0.0
     search: float = 0.0
     provider: float = 0.0
+    guards: float = 0.0
+    pace: float = 0.0
+    first_token: float = 0.0
 
 
 class Completed(Struct, frozen=True, kw_only=True, tag="completed"):
-    """The job has an answer: the provider's own, or a stored one that means the same."""
+    """The job has an answer: the provider's own, or a stored one that means the same.
+
+    `entry_expires_at_ms` is when the entry's freshness ends. With `stale` the answer is a stored one, and its
+    source `semantic` also when the entry is the question's own.
+    """
 
     answer: Answer
     source: Literal["provider", "semantic"]
@@ -63,6 +126,10 @@ class Completed(Struct, frozen=True, kw_only=True, tag="completed"):
     entry_expires_at_ms: int | None = None
     embed_cost: int | None = 0
     timings: Timings = Timings()
+    embedding: Embedding | None = None
+    spent: tuple[Spent, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    stale: Stale | None = None
 
 
 class Failed(Struct, frozen=True, kw_only=True, tag="failed"):
@@ -77,6 +144,9 @@ class Failed(Struct, frozen=True, kw_only=True, tag="failed"):
     match: Match | None = None
     embed_cost: int | None = 0
     timings: Timings = Timings()
+    embedding: Embedding | None = None
+    spent: tuple[Spent, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
 
     @classmethod
     def from_error(
@@ -92,6 +162,8 @@ class Failed(Struct, frozen=True, kw_only=True, tag="failed"):
             retry_after_s=error.retry_after_s,
             match=match,
             timings=timings or Timings(),
+            spent=error.spent if isinstance(error, ProviderError) else (),
+            attempts=error.attempts if isinstance(error, ProviderError) else (),
         )
 
 

@@ -16,8 +16,9 @@ from arq.connections import ArqRedis
 from arq.jobs import Job
 from redis.asyncio import Redis
 
-from shared.jobs import JobQueue, Submission
+from shared.jobs import JobQueue
 from shared.redis import scripts
+from shared.submissions import Submission
 from tests.support.redis_process import RedisProcess
 from tests.support.stack import ROOT
 

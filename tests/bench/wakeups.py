@@ -59,7 +59,7 @@ class Tally:
 async def one(caller: ours.Caller, tally: Tally) -> None:
     """Submit a job and see how its result comes."""
     started = time.perf_counter()
-    submitted = await caller.submit(caller.hub.inbox)
+    submitted = await caller.submit(caller.hub.new_interest())
     if await caller.result(submitted.job_id, IN_TIME_S) is not None:
         tally.latencies.append((time.perf_counter() - started) * 1000)
     elif await caller.result(submitted.job_id, GIVE_UP_S) is not None:

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from shared.jobs import TERMINAL
+from shared.job_records import TERMINAL
 from tests.chaos.history import Answered, Broken, History, Hung, Sent, now
 from tests.chaos.questions import Question, Questions
 

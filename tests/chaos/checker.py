@@ -7,11 +7,14 @@ from msgspec import Struct
 
 from tests.chaos.evidence import Evidence, is_terminal
 from tests.chaos.extra_calls import extra_calls
-from tests.chaos.history import Answered, Died, Event, Healed, Hung, Injected, Witnessed
+from tests.chaos.history import Answered, Died, Event, Healed, Hung, Injected, Stumbled, Witnessed
 from tests.chaos.questions import permitted_answers
 
 NEVER = frozenset({"internal_error", "unreadable", "job_not_found", "not_found", "invalid_request"})
 """Codes that a correct product answers to none of these callers."""
+
+
+CONFLICT = 409
 
 
 class Violation(Struct, frozen=True):
@@ -126,6 +129,16 @@ def surprising(evidence: Evidence) -> list[Violation]:
     ]
 
 
+def hurt(evidence: Evidence) -> list[Violation]:
+    """One caller's leaving is not another's end: whoever still waits is not told that nobody does (G4)."""
+    asked = evidence.asked()
+    return [
+        Violation("hurt by another", f"request {answer.request}", (asked[answer.request], answer))
+        for answer in evidence.answers()
+        if answer.status == CONFLICT and answer.code == "cancelled"
+    ]
+
+
 def fallen(evidence: Evidence) -> list[Violation]:
     """No process ends by itself, and those asked to stop exit with 0 (G9)."""
     kinds = {event.fault: event for event in evidence.events if isinstance(event, Injected)}
@@ -142,6 +155,15 @@ def fallen(evidence: Evidence) -> list[Violation]:
     return died + stopped
 
 
+def stumbled(evidence: Evidence) -> list[Violation]:
+    """Every fault was injected and mended as planned: else the run shows less than it says."""
+    return [
+        Violation("driver stumbled", f"{event.kind}: {event.error}", (event,))
+        for event in evidence.events
+        if isinstance(event, Stumbled)
+    ]
+
+
 def left_over(evidence: Evidence) -> list[Violation]:
     """When all is settled, nothing is queued, leased, owed to the cache or in flight."""
     final = evidence.final
@@ -153,6 +175,11 @@ def left_over(evidence: Evidence) -> list[Violation]:
         **{f"jobs in work at {name}": count for name, count in final.busy.items()},
     }
     return [Violation("left over", f"{count} {what}") for what, count in counts.items() if count]
+
+
+def unpaid(evidence: Evidence) -> list[Violation]:
+    """What is booked is the provider's bill, call by call; what is not is in doubt, and known to be (G11)."""
+    return [Violation("ledger differs", difference) for difference in evidence.final.money]
 
 
 def _of_job(evidence: Evidence, job_id: str) -> tuple[Event, ...]:
@@ -173,6 +200,9 @@ RULES: tuple[Rule, ...] = (
     hung,
     unexplained_calls,
     surprising,
+    hurt,
     fallen,
+    stumbled,
     left_over,
+    unpaid,
 )

@@ -1,5 +1,6 @@
 """Everything a run leaves to be judged, on the one clock of its history."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,17 +8,23 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from shared.jobs import TERMINAL
+from shared.job_records import TERMINAL
 from tests.chaos.history import Answered, Events, Healed, Injected, Sent, Start, Struck
+from tests.chaos.surroundings import provider_key
 
 OK = 200
 
 
 class Call(Struct, frozen=True, kw_only=True):
-    """One call as the provider saw it; `spoiled` when the provider itself did not answer it well."""
+    """One call as the provider saw it: from whom, and from when to when.
+
+    `spoiled` when the provider itself did not answer it well; `ended_at` is infinite for one without an end.
+    """
 
     question: str
+    caller: str
     arrived_at: float
+    ended_at: float
     spoiled: bool
 
 
@@ -33,6 +40,7 @@ class JobEnd(Struct, frozen=True, kw_only=True):
 class Final(Struct, frozen=True, kw_only=True):
     """What was there once the load had stopped and the product had had its time to settle.
 
+    `money` says in words where the ledger and the provider's bill differ.
     `stall_s` is the longest that the driver itself stood still: what it says of times is no better.
     """
 
@@ -44,6 +52,7 @@ class Final(Struct, frozen=True, kw_only=True):
     outbox: int
     in_flight: Mapping[str, int]
     busy: Mapping[str, int]
+    money: Sequence[str] = ()
 
 
 class Evidence(Struct, frozen=True, kw_only=True):
@@ -70,6 +79,15 @@ class Evidence(Struct, frozen=True, kw_only=True):
                 told.setdefault(answer.job_id, answer)
         return told
 
+    def asked_again(self) -> dict[str, list[str]]:
+        """Questions with the ids of all their jobs, also of those that no caller was told of."""
+        flights = {flight_of(job_id): sent.question for job_id, sent in self.questions().items()}
+        found: dict[str, list[str]] = {}
+        for job_id in self.final.jobs:
+            if flight_of(job_id) in flights:
+                found.setdefault(flights[flight_of(job_id)], []).append(job_id)
+        return found
+
     def questions(self) -> dict[str, Sent]:
         """Jobs of which a caller was told, each with the request that asked its question."""
         asked = self.asked()
@@ -81,10 +99,11 @@ class Evidence(Struct, frozen=True, kw_only=True):
 
 
 class Span(Struct, frozen=True):
-    """One fault from its beginning to its mending, and each time that it struck a worker."""
+    """One fault from its beginning to its mending, and each time that it struck a worker or Redis."""
 
     fault: int
     kind: str
+    target: str
     begin: float
     end: float
     struck: tuple[Struck, ...]
@@ -98,28 +117,52 @@ def spans(events: Events) -> list[Span]:
         if isinstance(event, Struck):
             struck.setdefault(event.fault, []).append(event)
     return [
-        Span(e.fault, e.kind, e.at, ends.get(e.fault, float("inf")), tuple(struck.get(e.fault, ())))
+        Span(e.fault, e.kind, e.target, e.at, ends.get(e.fault, float("inf")), tuple(struck.get(e.fault, ())))
         for e in events
         if isinstance(e, Injected)
     ]
 
 
-def read_calls(log: Path, unix_offset: float) -> list[Call]:
+def read_calls(log: Path, start: Start) -> list[Call]:
     """Read the provider's log: chat calls in the order of their arrival."""
+    names = [f"worker-{number}" for number in range(start.workers)]
+    digests = {hashlib.sha256(provider_key(name).encode()).hexdigest(): name for name in names}
     phases: dict[int, dict[str, Any]] = {}
     for line in log.read_bytes().splitlines():
         record = msgspec.json.decode(line)
         phases[record["seq"]] = record
     return [
-        Call(
-            question=record["question"],
-            arrived_at=record["started_at"] - unix_offset,
-            # A caller that left before the end (499) is our doing; whatever else is no answer is not.
-            spoiled=record["fault"] is not None or (record["status"] or OK) not in {OK, 499},
-        )
+        _call(record, digests, start.unix_offset)
         for _, record in sorted(phases.items())
         if record["path"].endswith("/chat/completions")
     ]
+
+
+def read_bill(log: Path) -> list[dict[str, Any]]:
+    """Read the provider's log: every call that it bills, with what it bills."""
+    ended = {record["seq"]: record for record in map(msgspec.json.decode, log.read_bytes().splitlines())}
+    return [
+        record | {"picodollars": record["cost_picodollars"]}
+        for record in ended.values()
+        if record["usage"] is not None
+    ]
+
+
+def _call(record: Mapping[str, Any], digests: Mapping[str, str], unix_offset: float) -> Call:
+    ended = record["finished_at"]
+    return Call(
+        question=record["question"],
+        caller=next(name for digest, name in digests.items() if digest.startswith(record["key_digest"])),
+        arrived_at=record["started_at"] - unix_offset,
+        ended_at=float("inf") if ended is None else ended - unix_offset,
+        # A caller that left before the end (499) is our doing; whatever else is no answer is not.
+        spoiled=record["fault"] is not None or (record["status"] or OK) not in {OK, 499},
+    )
+
+
+def flight_of(job_id: str) -> str:
+    """What the jobs of one question have in common."""
+    return job_id.partition(".")[0]
 
 
 def is_terminal(state: str) -> bool:

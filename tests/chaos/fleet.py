@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+import subprocess
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,6 @@ from tests.chaos.proxy import Link
 from tests.support.redis_process import RedisProcess
 from tests.support.stack import Process, Stack
 
-INGRESSES, WORKERS = 2, 3
 READY_S = 90.0
 STOP_S = 20.0
 CALM = {"latency_ms": [40, 500]}
@@ -51,6 +51,7 @@ class Fleet:
     calls_log: Path
     http: httpx.AsyncClient
     members: dict[str, Member] = field(default_factory=dict)
+    rules: dict[int, Mapping[str, object]] = field(default_factory=dict)
 
     @property
     def workers(self) -> list[Member]:
@@ -87,10 +88,14 @@ class Fleet:
         member.process.popen.wait()
 
     async def stop(self, member: Member) -> int:
-        """SIGTERM, unless it was told before, and wait; returns the exit code."""
+        """SIGTERM, unless it was told before, and wait; returns the exit code, of a SIGKILL when it hangs."""
         if member.running:
             self.tell_to_stop(member)
-        return await asyncio.to_thread(member.process.popen.wait, STOP_S)
+        try:
+            return await asyncio.to_thread(member.process.popen.wait, STOP_S)
+        except subprocess.TimeoutExpired:
+            self.kill(member)
+            return -signal.SIGKILL
 
     def tell_to_stop(self, member: Member) -> None:
         """SIGTERM; a second one would end it at once."""
@@ -111,10 +116,14 @@ class Fleet:
         """List the members that ended although nobody told them to."""
         return [m for m in self.members.values() if m.running and m.process.popen.poll() is not None]
 
-    async def script(self, *rules: Mapping[str, object]) -> None:
-        """Put rules before the provider's usual behaviour."""
-        put = await self.http.put(f"{self.stack.simulator}/_simulator/script", json=[*rules, CALM])
-        put.raise_for_status()
+    async def script(self, fault: int, rule: Mapping[str, object] | None) -> None:
+        """Put a fault's rule before the provider's usual behaviour, or take it away; those of others stay."""
+        self.rules = {number: kept for number, kept in self.rules.items() if number != fault}
+        if rule is not None:
+            self.rules[fault] = rule
+        # What is for one question first: a poisoned one is not spoiled by what is for all.
+        rules = [*sorted(self.rules.values(), key=lambda rule: "match" not in rule), CALM]
+        (await self.http.put(f"{self.stack.simulator}/_simulator/script", json=rules)).raise_for_status()
 
     @staticmethod
     def url(member: Member) -> str:
@@ -129,21 +138,26 @@ class Fleet:
 
     async def _serves(self, member: Member) -> bool:
         if not member.port:
-            return b"worker ready" in member.process.log.read_bytes()[member.logged_before :]
+            with member.process.log.open("rb") as log:
+                log.seek(member.logged_before)
+                return b"worker ready" in log.read()
         with contextlib.suppress(httpx.HTTPError):
             return (await self.http.get(f"{self.url(member)}/readyz")).status_code == httpx.codes.OK
         return False
 
     def _start(self, name: str, link: Link, port: int, environment: Mapping[str, str]) -> Process:
         self.stack.processes = [p for p in self.stack.processes if p.name != name]
-        here = {"SENTINEL_REDIS_URL": f"redis://127.0.0.1:{link.port}/0"}
+        here = {
+            "SENTINEL_REDIS_URL": f"redis://127.0.0.1:{link.port}/0",
+            "GROQ_API_KEY": surroundings.provider_key(name),
+        }
         if port:
             here["SENTINEL_PORT"] = str(port)
         return self.stack.start(name, "ingress" if port else "workers", **here, **environment)
 
 
 @contextlib.asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Fleet]:
+async def running(folder: Path, *, ingresses: int, workers: int) -> AsyncIterator[Fleet]:
     """Run a fleet; everything is stopped at the end."""
     redis_port = free_port()
     with RedisProcess("--port", str(redis_port), "--bind", "127.0.0.1") as queue:
@@ -158,10 +172,10 @@ async def running(folder: Path) -> AsyncIterator[Fleet]:
         fleet = Fleet(stack, redis_port, folder / stored.CALLS, httpx.AsyncClient(timeout=5))
         try:
             await asyncio.to_thread(surroundings.start_simulator, stack, simulator_port, fleet.calls_log)
-            await fleet.script()
-            for number in range(WORKERS):
+            await fleet.script(0, None)
+            for number in range(workers):
                 await fleet.add(f"worker-{number}")
-            for number in range(INGRESSES):
+            for number in range(ingresses):
                 await fleet.add(f"ingress-{number}", port=free_port())
             for member in fleet.members.values():
                 await fleet.ready(member)

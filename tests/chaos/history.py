@@ -50,17 +50,16 @@ class Hung(Struct, frozen=True, kw_only=True, tag="hung"):
 
 
 class Injected(Struct, frozen=True, kw_only=True, tag="injected"):
-    """A fault began; `held` are the jobs that its target had in work."""
+    """A fault began."""
 
     at: float
     fault: int
     kind: str
     target: str
-    held: tuple[str, ...] = ()
 
 
 class Struck(Struct, frozen=True, kw_only=True, tag="struck"):
-    """A worker, or Redis under it, was hit: what may cost a question one more upstream call."""
+    """A worker, or Redis under all, was hit: each of its questions may cost one more upstream call."""
 
     at: float
     fault: int
@@ -97,7 +96,16 @@ class Died(Struct, frozen=True, kw_only=True, tag="died"):
     code: int | None
 
 
-Event = Sent | Answered | Broken | Hung | Injected | Struck | Healed | Witnessed | Died
+class Stumbled(Struct, frozen=True, kw_only=True, tag="stumbled"):
+    """A fault could not be injected or mended; its lane went on with the next."""
+
+    at: float
+    fault: int
+    kind: str
+    error: str
+
+
+Event = Sent | Answered | Broken | Hung | Injected | Struck | Healed | Witnessed | Died | Stumbled
 Events = Sequence[Event]
 
 
@@ -108,6 +116,8 @@ class Start(Struct, frozen=True, kw_only=True):
     seconds: float
     faults: tuple[str, ...]
     callers: int
+    workers: int
+    ingresses: int
     unix_offset: float
 
 
@@ -117,6 +127,8 @@ class History:
     def __init__(self, path: Path, start: Start) -> None:
         self.start = start
         self.events: list[Event] = []
+        self.accepted: dict[str, None] = {}
+        """The ids of jobs that callers were told of, in the order in which they were."""
         self._requests = 0
         self._file = path.open("wb", buffering=0)
         self._write(start)
@@ -132,6 +144,8 @@ class History:
     def record(self, event: Event) -> None:
         """Keep an event."""
         self.events.append(event)
+        if isinstance(event, Answered) and event.job_id:
+            self.accepted[event.job_id] = None
         self._write(event)
 
     def next_request(self) -> int:

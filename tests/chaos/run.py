@@ -13,7 +13,7 @@ from msgspec import Struct
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ConstantBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError as RedisGone, RedisError
 
 from tests.chaos import fleet as fleets, stored
 from tests.chaos.caller import Line, call
@@ -22,14 +22,16 @@ from tests.chaos.faults import catalogue
 from tests.chaos.faults.fault import Fault, Site
 from tests.chaos.final_state import final_state, witness
 from tests.chaos.fleet import Fleet
-from tests.chaos.history import Died, Healed, History, Injected, Start, Struck, now
+from tests.chaos.history import History, Start, now
+from tests.chaos.lanes import drive, replace_fallen
 from tests.chaos.questions import Questions
+from tests.chaos.targets import Targets
 from tests.support.stack import USER_KEY, build_model
 
 WITNESS_EVERY_S = 0.5
 TICK_S = 0.02
-PAUSE_S = (0.3, 1.5)
-"""Between two faults: sometimes too short for the product to have recovered from the first."""
+REDIS_TRIES = 400
+"""At 50 ms: the driver's own connection outlasts every fault of Redis."""
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -39,6 +41,10 @@ class Plan(Struct, frozen=True, kw_only=True):
     seconds: float
     callers: int
     faults: tuple[type[Fault], ...]
+    workers: int = 4
+    ingresses: int = 3
+    pauses: float = 1.0
+    """Between two faults of a lane, as a share of the usual ones."""
 
 
 async def run(plan: Plan, folder: Path) -> Evidence:
@@ -49,13 +55,15 @@ async def run(plan: Plan, folder: Path) -> Evidence:
         seconds=plan.seconds,
         faults=tuple(kind.kind for kind in plan.faults),
         callers=plan.callers,
+        workers=plan.workers,
+        ingresses=plan.ingresses,
         unix_offset=time.time() - now(),
     )
     with History(folder / stored.HISTORY, start) as history:
-        async with fleets.running(folder) as fleet, _site(fleet, history, plan.seed) as site:
+        size = {"ingresses": plan.ingresses, "workers": plan.workers}
+        async with fleets.running(folder, **size) as fleet, _site(fleet, history, plan.seed) as site:
             stall_s = await _load_and_break(plan, site)
             final = await final_state(fleet, site.redis, history, site.line, stall_s)
-            _note_deaths(site)
         (folder / stored.FINAL).write_bytes(msgspec.json.encode(final))
     return stored.read(folder)
 
@@ -70,46 +78,15 @@ async def _load_and_break(plan: Plan, site: Site) -> float:
     ]
     watching = asyncio.create_task(_watch(site, stop))
     stalling = asyncio.create_task(_longest_stall(stop))
-    breaking = asyncio.create_task(_break(plan, site))
+    replacing = asyncio.create_task(replace_fallen(site, stop))
+    lanes = catalogue.lanes_of(plan.faults, pauses=plan.pauses)
+    breaking = asyncio.create_task(drive(lanes, site, seed=plan.seed, seconds=plan.seconds))
+    tasks = [breaking, watching, replacing, *callers]
     # A broken caller must end the run: without its load nothing would be tested.
-    await asyncio.wait([breaking, watching, *callers], return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     stop.set()
-    await asyncio.gather(breaking, watching, *callers)
+    await asyncio.gather(*tasks)
     return await stalling
-
-
-async def _break(plan: Plan, site: Site) -> None:
-    """Inject one fault after the other until the time is over; the last one is mended, too."""
-    ends_at = now() + plan.seconds
-    for number, kind in enumerate(catalogue.sequence(plan.faults, site.draws)):
-        await asyncio.sleep(site.draws.uniform(*PAUSE_S))
-        if now() >= ends_at:
-            return
-        _note_deaths(site)
-        await _one(site, kind(site, number))
-
-
-async def _one(site: Site, fault: Fault) -> None:
-    began = now()
-    hit = await fault.inject()
-    site.history.record(
-        Injected(at=began, fault=fault.number, kind=fault.kind, target=hit.target, held=hit.held)
-    )
-    for _ in range(hit.costs):
-        site.history.record(Struck(at=began, fault=fault.number, target=hit.target))
-    await asyncio.sleep(site.draws.uniform(*fault.lasts_s))
-    cure = await fault.heal()
-    site.history.record(
-        Healed(at=now(), fault=fault.number, note=cure.note, up_at=cure.up_at, codes=cure.codes)
-    )
-
-
-def _note_deaths(site: Site) -> None:
-    """Record and replace what ended by itself."""
-    for member in site.fleet.fallen():
-        code = member.process.popen.returncode
-        site.history.record(Died(at=now(), process=member.name, code=code))
-        site.fleet.start(member)
 
 
 async def _longest_stall(stop: asyncio.Event) -> float:
@@ -132,9 +109,9 @@ async def _watch(site: Site, stop: asyncio.Event) -> None:
 
 @contextlib.asynccontextmanager
 async def _site(fleet: Fleet, history: History, seed: int) -> AsyncIterator[Site]:
-    retry = Retry(ConstantBackoff(0.05), 20)
+    retry = Retry(ConstantBackoff(0.05), REDIS_TRIES)
     async with contextlib.AsyncExitStack() as stack:
-        redis = Redis.from_url(fleet.stack.queue.url, retry=retry, retry_on_error=[ConnectionError])
+        redis = Redis.from_url(fleet.stack.queue.url, retry=retry, retry_on_error=[RedisGone, OSError])
         stack.push_async_callback(redis.aclose)
         clients = [
             await stack.enter_async_context(
@@ -146,4 +123,4 @@ async def _site(fleet: Fleet, history: History, seed: int) -> AsyncIterator[Site
             )
             for member in fleet.ingresses
         ]
-        yield Site(fleet, history, redis, Line(clients, history), random.Random(f"{seed} faults"))
+        yield Site(fleet, history, redis, Line(clients, history), Targets(), random.Random(f"{seed} faults"))

@@ -18,6 +18,6 @@ def read(folder: Path) -> Evidence:
     return Evidence(
         start=start,
         events=[event.decode(line) for line in lines],
-        calls=read_calls(folder / CALLS, start.unix_offset),
+        calls=read_calls(folder / CALLS, start),
         final=msgspec.json.decode((folder / FINAL).read_bytes(), type=Final),
     )

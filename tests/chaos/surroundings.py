@@ -8,6 +8,11 @@ from pathlib import Path
 from tests.support.stack import MODELS, ROOT, USER_KEY, Process, Stack, wait_until
 
 
+def provider_key(name: str) -> str:
+    """A member's own key, by whose digest the provider's log tells who called."""
+    return f"provider-key-of-{name}"
+
+
 def environment(folder: Path, simulator_port: int) -> dict[str, str]:
     """What every process of the product is told, but for its own port and its way to Redis."""
     ours = ("SENTINEL_", "GROQ_", "JINA_", "SIMULATOR_")
@@ -24,10 +29,12 @@ def environment(folder: Path, simulator_port: int) -> dict[str, str]:
         "SENTINEL_PROVIDER_DEADLINE_S": "5",
         "SENTINEL_JOB_DEADLINE_S": "60",
         "SENTINEL_DRAIN_S": "3",
+        # Short, so that the provider's faults do not leave the fleet without calls for most of a run.
+        "SENTINEL_BREAKER_COOLDOWN_S": "0.5",
+        "SENTINEL_BREAKER_COOLDOWN_MAX_S": "1",
         # Long, so that every outcome can still be read when the run is over.
         "SENTINEL_OUTCOME_TTL_S": "86400",
         "SENTINEL_FAILURE_TTL_S": "86400",
-        "GROQ_API_KEY": "provider-key-for-tests",
         "GROQ_BASE_URL": f"http://127.0.0.1:{simulator_port}",
     }
 

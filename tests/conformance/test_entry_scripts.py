@@ -39,7 +39,7 @@ def commit(fence: str, text: str = "Paris", *, embedded: bool = True) -> Commit:
 async def test_a_commit_becomes_an_entry_a_row_and_a_change(entries: EntryStore, store: Redis) -> None:
     """All three in one step."""
     assert await entries.apply(commit("5"))
-    assert await entries.read("fp") == commit("5").entry
+    assert await entries.read("fp", "t") == commit("5").entry
     assert await store.hkeys(keys.index("part")) == [b"fp"]  # type: ignore[misc]
     [(_, fields)] = await store.xrange(keys.index_changes())
     change = decode_change(fields[b"change"])
@@ -58,7 +58,7 @@ async def test_an_earlier_settle_never_overwrites_a_later_one(entries: EntryStor
     """Tokens decide, not the order of arrival; sixteen digits compare exactly."""
     await entries.apply(commit("1795463059897694", "new"))
     assert not await entries.apply(commit("1795463059897693", "old"))
-    found = await entries.read("fp")
+    found = await entries.read("fp", "t")
     assert found is not None
     assert found.answer.text == "new"
 
@@ -68,7 +68,7 @@ async def test_an_answer_that_was_not_embedded_has_an_entry_and_no_row(
 ) -> None:
     """The exact cache does not need the semantic step."""
     await entries.apply(commit("5", embedded=False))
-    assert await entries.read("fp") is not None
+    assert await entries.read("fp", "t") is not None
     assert await store.exists(keys.index("part"), keys.index_changes()) == 0
 
 
@@ -92,6 +92,33 @@ async def test_an_entry_of_another_release_is_a_miss(entries: EntryStore, store:
     """Unreadable is not an error: the answer can be bought again."""
     later = msgspec.msgpack.encode({**msgspec.to_builtins(commit("5").entry), "v": 99})
     await put(store, later)
-    assert await entries.read("fp") is None
+    assert await entries.read("fp", "t") is None
     await put(store, b"\xc1")
-    assert await entries.read("fp") is None
+    assert await entries.read("fp", "t") is None
+
+
+async def test_one_key_cannot_flood_the_cache(store: Redis) -> None:
+    """Past its share of the hour its answers are not kept; renewed ones and other keys' are."""
+    entries = EntryStore(store, key_writes_per_hour=2)
+
+    def of(name: str, key_id: str, fence: str = "5") -> Commit:
+        one = commit(fence)
+        return msgspec.structs.replace(one, entry=msgspec.structs.replace(one.entry, id=name), key_id=key_id)
+
+    assert [await entries.apply(of(name, "key_a")) for name in ("1", "2", "3")] == [True, True, False]
+    assert await store.hkeys(keys.index("part")) == [b"1", b"2"]  # type: ignore[misc]
+    assert await entries.apply(of("1", "key_a", fence="6")), "an answer that replaces an older one"
+    assert await entries.apply(of("3", "key_b"))
+    assert await entries.apply(of("4", "")), "a job of an earlier release names no key"
+    assert 0 < await store.ttl(keys.key_writes("key_a")) <= 3_600
+
+
+async def test_a_commit_that_is_repeated_counts_once(store: Redis) -> None:
+    """Any worker may apply it again; and what cannot be read as a count begins anew."""
+    entries = EntryStore(store, key_writes_per_hour=2)
+    for _ in range(5):
+        await entries.apply(msgspec.structs.replace(commit("5"), key_id="key_a"))
+    assert await store.get(keys.key_writes("key_a")) == b"1"
+    await store.set(keys.key_writes("key_a"), "many")
+    other = msgspec.structs.replace(commit("5").entry, id="other")
+    assert await entries.apply(msgspec.structs.replace(commit("5"), entry=other, key_id="key_a"))

@@ -5,6 +5,7 @@ from redis.asyncio import Redis
 
 from shared.jobs import JobQueue
 from shared.redis import keys
+from shared.settlements import Settled
 from tests.support.jobs import LEASE_MS, settlement, submission, submit
 
 pytestmark = pytest.mark.anyio
@@ -106,7 +107,7 @@ async def test_a_settled_job_leaves_only_its_record_and_outcome(jobs: JobQueue, 
     """Queue, payload, lease, tries and waiters are gone in the same step."""
     job = await submit(jobs)
     _, [claimed] = await jobs.claim("w", lease_ms=LEASE_MS, count=10)
-    assert await jobs.settle("w", job.job_id, claimed.token, settlement(commit=b"entry"))
+    assert await jobs.settle("w", job.job_id, claimed.token, settlement(commit=b"entry")) is Settled.committed
     left = {key.decode() for key in await store.keys()}
     assert left == {
         keys.job(job.job_id),
@@ -121,18 +122,18 @@ async def test_a_settled_job_leaves_only_its_record_and_outcome(jobs: JobQueue, 
 
 
 async def test_only_the_current_token_settles_and_only_once(jobs: JobQueue, store: Redis) -> None:
-    """A stale holder's outcome reaches nothing."""
+    """A stale holder's outcome reaches nothing (G2)."""
     job = await submit(jobs)
     _, [stale] = await jobs.claim("w", lease_ms=LEASE_MS, count=10)
     await store.delete(keys.lease(job.job_id))
     await store.zadd(keys.queue(), {job.job_id: 0})
     _, [current] = await jobs.claim("x", lease_ms=LEASE_MS, count=10, scan=True)
     before = {key: await store.dump(key) for key in await store.keys("arq:*")}
-    assert not await jobs.settle("w", job.job_id, stale.token, settlement(commit=b"stale"))
+    assert await jobs.settle("w", job.job_id, stale.token, settlement(commit=b"stale")) is Settled.refused
     assert {key: await store.dump(key) for key in await store.keys("arq:*")} == before
     assert await store.xlen(keys.outbox()) == 0
-    assert await jobs.settle("w", job.job_id, current.token, settlement())
-    assert not await jobs.settle("w", job.job_id, current.token, settlement())
+    assert await jobs.settle("w", job.job_id, current.token, settlement()) is Settled.committed
+    assert await jobs.settle("w", job.job_id, current.token, settlement()) is Settled.repeated
 
 
 async def test_a_completed_flight_answers_the_next_twin_for_the_handoff(jobs: JobQueue, store: Redis) -> None:
@@ -163,7 +164,7 @@ async def test_renewal_keeps_what_is_held_and_names_what_was_lost(jobs: JobQueue
     _, [kept, lost] = await jobs.claim("w", lease_ms=50, count=10)
     await store.hset(keys.job(lost.job_id), "fence", "999")  # type: ignore[misc]
     pairs = [(kept.job_id, kept.token), (lost.job_id, lost.token)]
-    assert await jobs.renew(pairs, lease_ms=60_000) == {lost.job_id}
+    assert await jobs.renew("w", pairs, lease_ms=60_000) == {lost.job_id}
     assert await store.pttl(keys.lease(kept.job_id)) > 50
     assert await store.zscore(keys.queue(), kept.job_id) > await store.zscore(keys.queue(), lost.job_id)
 
@@ -173,7 +174,7 @@ async def test_a_job_just_settled_is_not_reported_as_lost(jobs: JobQueue) -> Non
     await submit(jobs)
     _, [claimed] = await jobs.claim("w", lease_ms=LEASE_MS, count=1)
     await jobs.settle("w", claimed.job_id, claimed.token, settlement())
-    assert await jobs.renew([(claimed.job_id, claimed.token)], lease_ms=LEASE_MS) == set()
+    assert await jobs.renew("w", [(claimed.job_id, claimed.token)], lease_ms=LEASE_MS) == set()
 
 
 async def test_a_job_handed_back_is_claimed_next_and_has_lost_no_try(jobs: JobQueue) -> None:
@@ -193,7 +194,7 @@ async def test_stock_arq_jobs_without_a_record_are_claimed_by_the_scan(jobs: Job
     await store.zadd(keys.queue(), {"stock": 1})
     _, [claimed] = await jobs.claim("w", lease_ms=LEASE_MS, count=10, scan=True)
     assert (claimed.job_id, claimed.payload, claimed.created_at_ms) == ("stock", b"payload", 1)
-    assert await jobs.settle("w", "stock", claimed.token, settlement())
+    assert await jobs.settle("w", "stock", claimed.token, settlement()) is Settled.committed
 
 
 async def test_a_deferred_job_is_not_claimed_before_its_time(jobs: JobQueue, store: Redis) -> None:

@@ -2,10 +2,18 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.stack import MODELS, Stack, build_model, running
+
+ONE_CALL_A_QUESTION: dict[str, Any] = {
+    "SENTINEL_PROVIDER_RETRIES_MAX": "0",
+    "SENTINEL_BREAKER_FAILURES": "1000",
+    "SENTINEL_BREAKER_WINDOW": "1000",
+}
+"""A failure that one test scripts must neither be mended by a retry nor felt by the next test."""
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +26,8 @@ def local_model() -> Path:
 @pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory, local_model: Path) -> Iterator[Stack]:
     """Two ingresses, two workers, a Redis and the simulator, as real processes."""
-    with running(tmp_path_factory.mktemp("product"), ingresses=2, workers=2) as stack:
+    folder = tmp_path_factory.mktemp("product")
+    with running(folder, ingresses=2, workers=2, **ONE_CALL_A_QUESTION) as stack:
         yield stack
 
 

@@ -170,7 +170,7 @@ def test_sigterm_finishes_what_is_in_flight_and_refuses_what_is_new(lone: Stack)
 
 
 def test_a_stopped_worker_finishes_its_jobs_or_hands_them_back(lone: Stack) -> None:
-    """Within the drain time it finishes; past it another worker takes over, and no try is counted."""
+    """Within the drain time it finishes; past it another worker takes over, and no try is counted (G9)."""
     lone.script({"match": {"contains": "long"}, "latency_ms": 60_000, "times": 1})
     [first] = lone.named("worker")
     with lone.client() as client:

@@ -1,11 +1,13 @@
 """A fleet that loses nothing: cancelled, killed, paused and crowded jobs, with real processes."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,18 @@ LONG_LEASE = "60"
 """Seconds; no lease ends within a test: what recovers, recovers by other means."""
 
 
-@pytest.fixture
-def lone(tmp_path: Path, local_model: Path) -> Iterator[Stack]:
-    """One ingress, one worker, and leases that outlive the test."""
-    with running(tmp_path, SENTINEL_LEASE_S=LONG_LEASE) as stack:
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory: pytest.TempPathFactory, local_model: Path) -> Iterator[Stack]:
+    """One ingress, one worker, and leases that outlive the tests."""
+    with running(tmp_path_factory.mktemp("fleet"), SENTINEL_LEASE_S=LONG_LEASE) as stack:
         yield stack
+
+
+@pytest.fixture
+def lone(patient: Stack) -> Stack:
+    """The same with an empty call log and no script."""
+    patient.forget()
+    return patient
 
 
 def submit(client: httpx.Client, question: str, **body: Any) -> str:
@@ -62,6 +71,27 @@ def test_a_cancelled_job_stops_its_call_and_stays_cancelled(lone: Stack) -> None
     assert (late.status_code, late.json()["code"]) == (409, "already_settled")
 
 
+def test_who_cancels_need_not_stop_waiting_first(lone: Stack) -> None:
+    """A key's own long poll or event stream does not hold its job; it is told at once that it is over."""
+    lone.script({"latency_ms": SLOW})
+    with lone.client() as client, lone.client() as waiter, ThreadPoolExecutor() as threads:
+        location = submit(client, "polled")
+        lone.wait_for_calls(1)
+        polled = threads.submit(waiter.get, location, params={"wait": 50})
+        wait_until(lambda: client.get("/readyz?verbose").json()["in_flight"] == 2, "the poll is under way")
+        client.post(f"{location}/cancel")
+        assert polled.result().json()["status"] == "cancelled"
+        events = {"Accept": "text/event-stream"}
+        with waiter.stream("POST", "/v1/query", json={"prompt": "streamed"}, headers=events) as stream:
+            lines = stream.iter_lines()
+            told = next(line for line in lines if "job_id" in line)
+            job = json.loads(told.removeprefix("data: "))["job_id"]
+            lone.wait_for_calls(2)
+            assert client.post(f"/v1/jobs/{job}/cancel").json()["status"] == "cancelled"
+            assert "event: cancelled" in list(lines)
+    calls_ended(lone, 2)
+
+
 def test_a_queued_job_that_is_cancelled_is_never_started(lone: Stack) -> None:
     """It was dropped before a worker came to it."""
     [worker] = lone.named("worker")
@@ -86,6 +116,19 @@ def test_the_last_caller_to_hang_up_stops_the_call_and_an_earlier_one_does_not(l
             leaver.post("/v1/query", json={"prompt": "alone"}, timeout=0.5)
         calls_ended(lone, 2)
     assert [(c["question"], c["completed"]) for c in lone.calls()] == [("shared", True), ("alone", False)]
+
+
+def test_only_the_jobs_own_tenant_can_cancel_it(lone: Stack) -> None:
+    """Another tenant's job is as unknown as one that never was; an admin of the tenant is its tenant."""
+    lone.script({"match": {"contains": "mine"}, "latency_ms": SLOW})
+    with lone.client() as mine, lone.client(key="other-key-for-tests") as theirs:
+        location = submit(mine, "mine")
+        lone.wait_for_calls(1)
+        assert theirs.post(f"{location}/cancel").status_code == 404
+        admin = {"X-API-Key": ADMIN_KEY}
+        assert mine.post(f"{location}/cancel", headers=admin).json()["status"] in {"queued", "in_progress"}
+        assert mine.post(f"{location}/cancel").json()["status"] == "cancelled"
+    calls_ended(lone, 1)
 
 
 def test_a_killed_workers_jobs_are_taken_over_long_before_their_leases_end(lone: Stack) -> None:
@@ -186,17 +229,6 @@ def test_a_question_that_kills_its_worker_is_given_up_after_three_tries(
             assert failed["error"]["code"] in {"tries_exhausted", "billing_unknown"}
             assert client.post("/v1/query", json={"prompt": "healthy"}).status_code == 200
         assert len([c for c in stack.calls() if c["question"] == "poison"]) <= 3
-
-
-def test_only_the_jobs_own_tenant_can_cancel_it(lone: Stack) -> None:
-    """Another tenant's job is as unknown as one that never was; an admin of the tenant is its tenant."""
-    lone.script({"match": {"contains": "mine"}, "latency_ms": SLOW})
-    with lone.client() as mine, lone.client(key="other-key-for-tests") as theirs:
-        location = submit(mine, "mine")
-        assert theirs.post(f"{location}/cancel").status_code == 404
-        admin = {"X-API-Key": ADMIN_KEY}
-        assert mine.post(f"{location}/cancel", headers=admin).json()["status"] in {"queued", "in_progress"}
-        assert mine.post(f"{location}/cancel").json()["status"] == "cancelled"
 
 
 def _workers(stack: Stack) -> int:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from simulator.answers import answer_to
-from tests.support.stack import ADMIN_KEY, OTHER_KEY, USER_KEY, Stack
+from tests.support.stack import ADMIN_KEY, OTHER_KEY, USER_KEY, Stack, wait_until
 
 MODEL = "openai/gpt-oss-20b"
 
@@ -52,8 +52,8 @@ def test_a_paraphrase_is_a_semantic_hit_and_an_unrelated_question_is_a_miss(stac
     assert (near["cache"]["status"], near["cache"]["type"]) == ("hit", "semantic")
     assert near["output"]["text"] == expected("What is the capital of Portugal?")
     assert near["cache"]["similarity"] >= near["cache"]["threshold"] > 0.5
-    assert all(guard["passed"] for guard in near["cache"]["guards"])
-    assert near["cache"]["guards"]
+    verifier = near["cache"]["guards"][-1]
+    assert (verifier["guard"], verifier["passed"]) == ("verifier", True), "the default policy decides"
     assert far["cache"]["status"] == "miss"
     assert far["cache"]["similarity"] < far["cache"]["threshold"]
     assert len(stack.calls()) == 2
@@ -113,10 +113,13 @@ def test_a_hundred_twins_over_two_ingresses_cost_one_call(stack: Stack) -> None:
 
     with ThreadPoolExecutor(100) as pool:
         answers = list(pool.map(twin, range(100)))
-    assert len(stack.calls()) == 1
+    [call] = stack.calls()
     assert {a["output"]["text"] for a in answers} == {expected(question)}
     assert len({a["id"] for a in answers}) == 1
-    assert sum(a["usage"]["cost_usd"] > 0 for a in answers) == 1
+    # The shares add up to the bill: one pays, and each of the others sees what it saved.
+    billed = call["cost_picodollars"] / 1e12
+    shares = [(a["usage"]["cost_usd"], a["usage"]["saved_usd"]) for a in answers]
+    assert sorted(shares) == [(0, billed)] * 99 + [(billed, 0)]
     assert {a["cache"]["status"] for a in answers} <= {"miss", "collapsed", "hit"}
 
 
@@ -167,11 +170,16 @@ def test_cache_controls_are_obeyed(stack: Stack) -> None:
         ask(client, question)
         refreshed = client.post("/v1/query", json={"prompt": question}, headers={"Cache-Control": "no-cache"})
         assert refreshed.json()["cache"]["status"] == "miss"
-        found = client.post(
-            "/v1/query", json={"prompt": question}, headers={"Cache-Control": "only-if-cached"}
-        )
-    assert found.json()["cache"]["type"] == "exact"
-    assert found.json()["id"] == refreshed.json()["id"]
+
+        def found() -> dict[str, Any]:
+            headers = {"Cache-Control": "only-if-cached"}
+            stored: dict[str, Any] = client.post(
+                "/v1/query", json={"prompt": question}, headers=headers
+            ).json()
+            return stored
+
+        wait_until(lambda: found()["id"] == refreshed.json()["id"], "the newer answer is stored")
+        assert found()["cache"]["type"] == "exact"
     assert len(stack.calls()) == 3
 
 

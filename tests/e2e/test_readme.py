@@ -88,6 +88,31 @@ def test_the_requests_that_make_up_prints_work_as_printed(up: tuple[int, str]) -
     assert port
 
 
+def test_the_demo_shows_what_it_says(up: tuple[int, str]) -> None:
+    """A miss, both hits, a refusal with its reasons, one call for all twins, a stale answer, and the sum."""
+    port, key = up
+    shown = sentinel("demo", "--url", f"http://127.0.0.1:{port}", "--key", key)
+    verdicts = re.findall(r"-> (\w+(?: \w+)?),", shown)
+    assert verdicts[:5] == ["miss", "hit exact", "hit semantic", "miss", "miss"]
+    assert "refused by polarity: opposite words" in shown
+    assert "1 call to the provider, 19 shared its answer" in shown
+
+
+def test_one_question_and_the_state_from_the_command_line(up: tuple[int, str]) -> None:
+    """Where nobody watches, the answer alone, and JSON."""
+    port, key = up
+    where = ("--url", f"http://127.0.0.1:{port}", "--key", key)
+    assert sentinel("ask", *where, "Why", "is", "grass", "green?").startswith("[simulated]")
+    assert json.loads(sentinel("ask", *where, "--json", "Why is grass green?"))["cache"]["type"] == "exact"
+    assert json.loads(sentinel("status", *where))["status"] == "ok"
+
+
+def sentinel(*arguments: str) -> str:
+    """Run the command as a newcomer does."""
+    command = [str(ROOT / ".venv/bin/sentinel"), *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
 def test_make_test_runs_pytest() -> None:
     """It runs this very test, so here it is only looked at."""
     dry = subprocess.run(["make", "-n", "test"], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -1,6 +1,10 @@
 """We remain arq: its stock client enqueues here and reads what we settle."""
 
 import asyncio
+import os
+import sys
+from pathlib import Path
+from subprocess import DEVNULL
 
 import msgspec
 import pytest
@@ -8,11 +12,13 @@ from arq.connections import ArqRedis
 from arq.jobs import Job, JobStatus, SerializationError
 from redis.asyncio import Redis
 
-from shared.jobs import Submission
+from shared.redis import keys
 from shared.settings import Settings
+from shared.submissions import Submission
 from shared.wire.completion import CachePolicy, Completion, Message
 from shared.wire.job import Job as OurJob, encode_payload
-from tests.support.worker import STOCK, at_work
+from tests.support.stack import ROOT
+from tests.support.worker import STOCK, at_work, until
 from workers.context import WorkerContext
 from workers.worker import SentinelWorker
 
@@ -100,3 +106,28 @@ async def test_a_deferred_stock_job_runs_when_it_is_due(worker: SentinelWorker, 
     started = asyncio.get_running_loop().time()
     assert await job.result(timeout=10, poll_delay=0.02) == 2
     assert asyncio.get_running_loop().time() - started >= 0.4
+
+
+async def test_arqs_own_check_finds_a_living_worker_and_misses_a_dead_one(
+    worker: SentinelWorker, settings: Settings, redis: Redis
+) -> None:
+    """`arq --check workers.arq_settings.WorkerSettings`, for those whose health checks are arq's."""
+    command = [str(Path(sys.executable).parent / "arq"), "--check", "workers.arq_settings.WorkerSettings"]
+
+    async def exit_code() -> int:
+        environ = os.environ | {"SENTINEL_REDIS_URL": settings.redis_url}
+        checking = await asyncio.create_subprocess_exec(*command, env=environ, cwd=ROOT, stderr=DEVNULL)
+        return await checking.wait()
+
+    async def beaten() -> bool:
+        return bool(await redis.exists(keys.health_check()))
+
+    await until(beaten)
+    assert await exit_code() == 0
+    worker.stop()
+
+    async def silent() -> bool:
+        return not await beaten()
+
+    await until(silent, within=10)
+    assert await exit_code() == 1

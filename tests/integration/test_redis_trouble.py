@@ -12,13 +12,14 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from ingress.lookup import LOOK_AGAIN_S, CacheLookup
-from shared.cache import EntryStore
+from shared.cache import UNKNOWN, EntryStore, Found, find_call
 from shared.errors import BadSetting, RedisUnavailable
 from shared.jobs import JobQueue
 from shared.redis import connect, keys
 from shared.redis.roles import examine
 from shared.redis.scripts import run_pipeline, script
 from shared.settings import Settings
+from shared.settlements import Settled
 from shared.wire.entry import Commit, Entry, encode
 from shared.wire.outcome import Answer, Usage
 from tests.support.jobs import settlement, submission
@@ -26,6 +27,7 @@ from tests.support.redis_process import RedisProcess
 from tests.support.worker import until
 from workers.outbox import Outbox
 
+SHIPPED = Path(__file__).parents[2] / "compose" / "redis"
 pytestmark = pytest.mark.anyio
 
 ENTRY = Entry(
@@ -140,9 +142,9 @@ async def test_a_full_redis_takes_no_new_work_and_lets_begun_work_end(
     await tell(server, "CONFIG SET maxmemory 1")
     with pytest.raises(RedisUnavailable):
         await jobs.submit(submission("new"), interest="sentinel:inbox:a", for_ms=60_000)
-    assert await jobs.renew([(held.job_id, held.token)], lease_ms=3_000) == set()
+    assert await jobs.renew("w", [(held.job_id, held.token)], lease_ms=3_000) == set()
     assert await jobs.mark_sent(held.job_id, held.token)
-    assert await jobs.settle("w", held.job_id, held.token, settlement(commit=b"entry"))
+    assert await jobs.settle("w", held.job_id, held.token, settlement(commit=b"entry")) is Settled.committed
     _, [queued] = await jobs.claim("w", lease_ms=3_000, count=1)
     assert await jobs.release("w", queued) == "handed_back"
     await tell(server, "CONFIG SET maxmemory 0")
@@ -213,17 +215,18 @@ async def test_a_cache_that_is_away_makes_misses_and_is_looked_for_once_a_second
 ) -> None:
     """One warning when it goes, one when it is back, and nobody but the one who looks waits for it."""
     now = 0.0
+    call = find_call("q", ENTRY.tenant)
     lookup = CacheLookup(ours, deadline_s=0.8, clock=lambda: now)
     await EntryStore(ours).apply(Commit(fence="1", entry=ENTRY, partition="p"))
     with caplog.at_level(logging.WARNING):
-        assert await lookup.find("q") == ENTRY
+        assert await lookup.find(call) == Found(ENTRY)
         server.kill()
-        assert await lookup.find("q") is None
+        assert await lookup.find(call) == UNKNOWN
         server.start()
-        assert await lookup.find("q") is None, "it is not looked for at once"
+        assert await lookup.find(call) == UNKNOWN, "it is not looked for at once"
         now += LOOK_AGAIN_S
-        assert await lookup.find("q") == ENTRY
-        assert await lookup.find("q") == ENTRY
+        assert await lookup.find(call) == Found(ENTRY)
+        assert await lookup.find(call) == Found(ENTRY)
     assert [record.getMessage() for record in caplog.records] == [
         "cache redis is away, every question is a miss",
         "cache redis is back",
@@ -256,7 +259,7 @@ async def test_the_outbox_keeps_commits_until_the_cache_is_back(
         await until(emptied)
     finally:
         carrying.cancel()
-    assert await EntryStore(ours).read("q") == ENTRY
+    assert await EntryStore(ours).read("q", ENTRY.tenant) == ENTRY
 
 
 async def test_roles_are_read_from_the_servers_themselves(server: RedisProcess, redis: Redis) -> None:
@@ -266,6 +269,19 @@ async def test_roles_are_read_from_the_servers_themselves(server: RedisProcess, 
         roles = await examine(queue, redis, settings)
         assert (roles.queue.policy, roles.queue.appendonly, roles.shared) == ("noeviction", "yes", False)
         assert (await examine(queue, queue, settings)).shared
+
+
+async def test_the_shipped_configurations_fit_their_roles() -> None:
+    """Real servers start with them, and production has nothing to say against either."""
+    with (
+        RedisProcess(configuration=SHIPPED / "queue.conf") as queues,
+        RedisProcess(configuration=SHIPPED / "cache.conf") as caches,
+    ):
+        settings = Settings(redis_url=queues.url, cache_redis_url=caches.url, env="production")
+        async with client_of(queues.url) as queue, client_of(caches.url) as cache:
+            roles = await examine(queue, cache, settings)
+    findings = (*roles.queue.findings, *roles.cache.findings)
+    assert [one.status for one in findings] == ["ok"] * 3, findings
 
 
 async def test_production_does_not_start_on_a_queue_that_evicts(

@@ -7,9 +7,9 @@ import pytest
 from redis.asyncio import Redis
 
 from shared.errors import ProviderUnavailable
-from shared.jobs import Submission, Submitted
 from shared.redis import keys
 from shared.settings import Settings
+from shared.submissions import Submission, Submitted
 from shared.wire.completion import CachePolicy, Completion, Message
 from shared.wire.entry import Commit, encode
 from shared.wire.job import Job, encode_payload
@@ -56,7 +56,7 @@ async def answered(ctx: WorkerContext, question: str, **policy: object) -> Compl
 
 def provider(ctx: WorkerContext) -> FakeProvider:
     """The scripted provider of a context."""
-    return cast("FakeProvider", ctx.provider)
+    return cast("FakeProvider", ctx.buyer.offers("any")[0].provider)
 
 
 def embedder(ctx: WorkerContext) -> FakeEmbedder:
@@ -94,7 +94,7 @@ async def test_a_bought_answer_becomes_an_entry_and_serves_its_neighbours(
     assert second.match is not None
     assert second.match.similarity > 0.99
     assert len(provider(ctx).calls) == 1
-    entry = await ctx.entries.read("What is Redis?")
+    entry = await ctx.entries.read("What is Redis?", "t")
     assert entry is not None
     assert entry.answer.cost == 42
 
@@ -127,7 +127,7 @@ async def test_a_caller_may_raise_the_threshold_and_never_lower_it(
 async def test_what_must_not_be_stored_is_not(ctx: WorkerContext, worker: SentinelWorker) -> None:
     """no-store leaves neither entry nor vector."""
     await answered(ctx, "private", write=False)
-    assert await ctx.entries.read("private") is None
+    assert await ctx.entries.read("private", "t") is None
     assert await ctx.redis.exists(keys.outbox(), keys.index_changes()) == 0
 
 
@@ -141,7 +141,7 @@ async def test_a_broken_embedder_costs_the_semantic_step_and_not_the_answer(
     assert outcome.match is None
 
     async def stored() -> bool:
-        return await ctx.entries.read("q") is not None
+        return await ctx.entries.read("q", "t") is not None
 
     await until(stored)
     assert await ctx.redis.exists(keys.index("p:fake/8")) == 0
@@ -153,11 +153,12 @@ async def test_a_provider_failure_is_the_jobs_outcome(ctx: WorkerContext, worker
     outcome = await answered(ctx, "q")
     assert isinstance(outcome, Failed)
     assert (outcome.code, outcome.retryable, outcome.retry_after_s) == ("upstream_unavailable", True, 3)
-    assert await ctx.entries.read("q") is None
+    assert await ctx.entries.read("q", "t") is None
 
 
 async def test_work_past_its_deadline_is_never_started(ctx: WorkerContext) -> None:
-    """The provider is not called for somebody who has gone."""
+    """Nothing is bought for somebody who has gone: neither an answer nor an embedding."""
+    embedder(ctx).error = AssertionError("embedded")
     submitted = await submit(ctx, "late", deadline_ms=1)
     await asyncio.sleep(0.01)
     async with support.at_work(ctx, STOCK):
@@ -189,7 +190,7 @@ async def test_a_job_that_no_worker_survives_fails_after_its_tries(
 ) -> None:
     """A poison job stops, and says so."""
     submitted = await submit(ctx, "poison")
-    await redis.set(keys.tries(submitted.job_id), settings.tries_max)
+    await redis.hset(keys.job(submitted.job_id), "tries", str(settings.tries_max))  # type: ignore[misc]
     async with support.at_work(ctx, STOCK):
         outcome = decode_result(await outcome_of(redis, ctx.jobs, submitted.job_id)).r
     assert isinstance(outcome, Failed)
@@ -226,7 +227,7 @@ async def test_commits_that_a_crash_left_in_the_outbox_reach_the_cache(ctx: Work
     """Any worker carries them there."""
     async with support.at_work(ctx, STOCK):
         await answered(ctx, "first")
-    entry = await ctx.entries.read("first")
+    entry = await ctx.entries.read("first", "t")
     assert entry is not None
     orphan = Commit(fence="9" * 16, entry=entry, partition="p:fake/8")
     await ctx.redis.delete(keys.entry("first"))
@@ -238,4 +239,4 @@ async def test_commits_that_a_crash_left_in_the_outbox_reach_the_cache(ctx: Work
 
     async with support.at_work(ctx, STOCK):
         await until(emptied)
-    assert await ctx.entries.read("first") == entry
+    assert await ctx.entries.read("first", "t") == entry

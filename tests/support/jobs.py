@@ -1,6 +1,9 @@
 """Jobs as an ingress hands them in, and the settlements that end them."""
 
-from shared.jobs import JobQueue, Settlement, State, Submission, Submitted
+from shared.job_records import State
+from shared.jobs import JobQueue
+from shared.settlements import Settlement
+from shared.submissions import Submission, Submitted
 
 LEASE_MS = 3_000
 

@@ -73,6 +73,14 @@ class Stack:
         """Tell the simulator how to behave from now on."""
         httpx.put(f"{self.simulator}/_simulator/script", json=list(rules)).raise_for_status()
 
+    def close_breaker(self, provider: str = "simulator") -> None:
+        """Close a provider's breaker, and wait until every ingress knows: each looks twice a second."""
+        with self.client(key=ADMIN_KEY) as http:
+            http.post(f"/admin/breakers/{provider}/reset").raise_for_status()
+        closed = f'sentinel_breaker_state{{provider="{provider}"}} 0.0'
+        for url in self.urls:
+            wait_until(lambda at=url: closed in httpx.get(f"{at}/metrics").text, "the breaker is closed")
+
     def forget(self) -> None:
         """Empty the simulator's call log and its script."""
         httpx.delete(f"{self.simulator}/_simulator/calls").raise_for_status()
@@ -95,19 +103,27 @@ class Stack:
 
     def add_ingress(self, **environment: str) -> Process:
         """Start one more ingress and wait until it is ready."""
+        process = self.start_ingress(**environment)
+        wait_for_ingress(process, self.urls[-1])
+        return process
+
+    def start_ingress(self, **environment: str) -> Process:
+        """Start one more ingress."""
         port = free_port()
-        url = f"http://127.0.0.1:{port}"
         process = self.start(f"ingress-{len(self.urls)}", "ingress", SENTINEL_PORT=str(port), **environment)
-        wait_until(lambda: _is_up(f"{url}/readyz"), f"{process.name} is ready", process)
-        self.urls.append(url)
+        self.urls.append(f"http://127.0.0.1:{port}")
         return process
 
     def add_worker(self, **environment: str) -> Process:
         """Start one more worker and wait until it takes jobs."""
-        count = sum(p.name.startswith("worker") for p in self.processes)
-        process = self.start(f"worker-{count}", "workers", **environment)
-        wait_until(lambda: b"worker ready" in process.log.read_bytes(), f"{process.name} is ready", process)
+        process = self.start_worker(**environment)
+        wait_for_worker(process)
         return process
+
+    def start_worker(self, **environment: str) -> Process:
+        """Start one more worker."""
+        count = sum(p.name.startswith("worker") for p in self.processes)
+        return self.start(f"worker-{count}", "workers", **environment)
 
     def named(self, prefix: str) -> list[Process]:
         """The processes whose name starts so."""
@@ -130,11 +146,15 @@ def running(
             environment["SENTINEL_CACHE_REDIS_URL"] = cache.url
         stack = Stack(queue, f"http://127.0.0.1:{simulator_port}", folder, {**environment, **settings})
         try:
-            _start_simulator(stack, simulator_port)
-            for _ in range(workers):
-                stack.add_worker()
-            for _ in range(ingresses):
-                stack.add_ingress()
+            simulator = _start_simulator(stack, simulator_port)
+            # All at once: most of a start is imports, which wait for nobody.
+            started_workers = [stack.start_worker() for _ in range(workers)]
+            started_ingresses = [stack.start_ingress() for _ in range(ingresses)]
+            wait_until(lambda: b'"ready"' in simulator.log.read_bytes(), "the simulator is ready", simulator)
+            for process in started_workers:
+                wait_for_worker(process)
+            for process, url in zip(started_ingresses, stack.urls, strict=True):
+                wait_for_ingress(process, url)
             yield stack
         finally:
             _stop(stack)
@@ -152,6 +172,16 @@ def wait_until(condition: "Any", what: str, process: Process | None = None, with
             log = process.log.read_text() if process else ""
             raise AssertionError(f"not within {within} s: {what}\n{log}")
         time.sleep(0.02)
+
+
+def wait_for_worker(process: Process) -> None:
+    """Return once a worker takes jobs."""
+    wait_until(lambda: b"worker ready" in process.log.read_bytes(), f"{process.name} is ready", process)
+
+
+def wait_for_ingress(process: Process, url: str) -> None:
+    """Return once an ingress is ready."""
+    wait_until(lambda: _is_up(f"{url}/readyz"), f"{process.name} is ready", process)
 
 
 def _environment(folder: Path, queue: RedisProcess, simulator_port: int) -> dict[str, str]:
@@ -177,7 +207,7 @@ def _environment(folder: Path, queue: RedisProcess, simulator_port: int) -> dict
     }
 
 
-def _start_simulator(stack: Stack, port: int) -> None:
+def _start_simulator(stack: Stack, port: int) -> Process:
     log = stack.folder / "simulator.log"
     with log.open("ab") as stream:
         popen = subprocess.Popen(
@@ -198,7 +228,7 @@ def _start_simulator(stack: Stack, port: int) -> None:
         )
     process = Process("simulator", popen, log)
     stack.processes.append(process)
-    wait_until(lambda: b'"ready"' in log.read_bytes(), "the simulator is ready", process)
+    return process
 
 
 def _stop(stack: Stack) -> None:

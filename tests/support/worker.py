@@ -9,16 +9,29 @@ import numpy as np
 from arq.worker import Function, func
 from redis.asyncio import Redis
 
+from shared.breakers import Breakers, policy_of
 from shared.cache import EntryStore
+from shared.embeddings import EmbeddingCache
+from shared.entry_list import EntryHits
 from shared.jobs import JobQueue
+from shared.pacing import Line, Pacing
+from shared.rates import Rates
 from shared.redis import connect
+from shared.retry_budget import RetryBudget
 from shared.settings import Settings
+from shared.tasks import cancel
 from shared.wire.completion import Completion
 from shared.wire.outcome import Answer, Usage
+from workers.committer import Committer
 from workers.context import WorkerContext, arq_redis
+from workers.providers.buying import Buyer, Offer
 from workers.semantic.embedder import Embedded
+from workers.semantic.engine_index import EngineIndex
 from workers.semantic.feed import IndexFeed
-from workers.semantic.nearest import Semantic
+from workers.semantic.fleet_index import FleetIndex
+from workers.semantic.judging import Judge
+from workers.telling import Telling
+from workers.trust import semantic_step
 from workers.worker import SentinelWorker
 
 DIMENSIONS = 8
@@ -28,6 +41,8 @@ class FakeEmbedder:
     """Vectors from a table; what is not in it is orthogonal to everything that is."""
 
     name = "fake/8"
+    model = "fake"
+    vendor = "local"
     dimensions = DIMENSIONS
     threshold = 0.9
 
@@ -54,14 +69,24 @@ class FakeProvider:
 
     def __init__(self) -> None:
         self.calls: list[Completion] = []
+        self.call_ids: list[str] = []
         self.reply: Callable[[Completion], Any] = lambda completion: f"answer to {completion.question}"
         self.called = asyncio.Event()
         self.may_answer = asyncio.Event()
         self.may_answer.set()
 
-    async def complete(self, completion: Completion, *, deadline_s: float, now_ms: int) -> Answer:
+    async def complete(
+        self,
+        completion: Completion,
+        *,
+        deadline_s: float,
+        now_ms: int,
+        call_id: str = "",
+        telling: Telling | None = None,  # noqa: ARG002 - the protocol's; this one says it all at once
+    ) -> Answer:
         """Answer once the test allows it."""
         self.calls.append(completion)
+        self.call_ids.append(call_id)
         self.called.set()
         async with asyncio.timeout(deadline_s):
             await self.may_answer.wait()
@@ -79,26 +104,52 @@ class FakeProvider:
         )
 
 
+def selling(provider: FakeProvider, redis: Redis, settings: Settings) -> Buyer:
+    """Return a buyer to whom this provider offers every model."""
+    return Buyer(
+        lambda model: [Offer(provider, Line(provider.name, model))],
+        settings,
+        breakers=Breakers(redis, policy_of(settings)),
+        pacing=Pacing(redis, settings),
+        retries=RetryBudget(redis, settings),
+    )
+
+
 @contextlib.asynccontextmanager
-async def context(url: str, settings: Settings, name: str = "w") -> AsyncIterator[WorkerContext]:
+async def context(
+    url: str, settings: Settings, name: str = "w", judge: Judge | None = None
+) -> AsyncIterator[WorkerContext]:
     """A worker's context with a fake embedder and a fake provider."""
-    redis = arq_redis(settings, name)
+    redis = arq_redis(url, settings, name)
     blocking = connect.connect(url, settings, blocking_s=1, client_name=f"{name}-bell")
     following = connect.connect(url, settings, blocking_s=1, client_name=f"{name}-index")
+    jobs = JobQueue(redis)
     entries = EntryStore(redis)
     embedder = FakeEmbedder()
     feed = IndexFeed(redis, following, dimensions=DIMENSIONS, capacity=100)
+    engine = EngineIndex(redis, embedder.name, DIMENSIONS)
+    index = FleetIndex(redis, feed, engine, settings.index)
+    # By guards alone, unless a test says otherwise: no model is loaded.
+    judge = judge or Judge("cosine" if settings.semantic_policy == "cosine" else "guards")
+    semantic, lessons = semantic_step(settings, redis, embedder, index, entries, judge)
     yield WorkerContext(
         worker_id=name,
         settings=settings,
         redis=redis,
         blocking=blocking,
-        jobs=JobQueue(redis),
+        jobs=jobs,
+        committer=Committer(jobs, name, settings),
         entries=entries,
         feed=feed,
-        semantic=Semantic(embedder, feed, entries, threshold=None, deadline_s=2, vendor="local"),
-        provider=FakeProvider(),  # type: ignore[arg-type]
+        index=index,
+        semantic=semantic,
+        embeddings=EmbeddingCache(redis),
+        buyer=selling(FakeProvider(), redis, settings),
+        lessons=lessons,
+        rates=Rates(redis),
+        entry_hits=EntryHits(redis),
     )
+    await lessons.aclose()
     for client in (redis, blocking, following):
         await client.aclose()
 
@@ -108,11 +159,13 @@ async def at_work(ctx: WorkerContext, functions: Sequence[Function]) -> AsyncIte
     """Run a worker beside the test and stop it at the end."""
     worker = SentinelWorker(functions, ctx)
     running = asyncio.create_task(worker.main())
+    following = asyncio.create_task(ctx.index.follow())
     try:
         yield worker
     finally:
         worker.stop()
         await running
+        await cancel([following])
 
 
 async def double(ctx: dict[Any, Any], number: int, *, plus: int = 0) -> int:

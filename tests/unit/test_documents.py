@@ -2,11 +2,13 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shared.errors import SentinelError
 from tests.support.settings_page import PAGE, page
+from workers.semantic.guards.reading import read
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
@@ -36,3 +38,19 @@ def test_links_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", path.read_text("utf-8")):
         if not target.startswith("http"):
             assert (path.parent / target).exists(), target
+
+
+def test_the_guard_of_the_contributors_page_works() -> None:
+    """A worked example that does not run teaches the wrong thing."""
+    page_text = (ROOT / "docs" / "CONTRIBUTING.md").read_text("utf-8")
+    [example] = re.findall(r"```python\n(.+?)```", page_text, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(example, "CONTRIBUTING.md", "exec"), names)  # noqa: S102 - our own page
+    said = [
+        names["language"](read(asked), read(stored)).passed
+        for asked, stored in (
+            ("Sort a list in Python", "Sort a list in Rust"),
+            ("Sort a list in Python", "In Python, sort a list"),
+        )
+    ]
+    assert said == [False, True]

@@ -1,41 +1,62 @@
 """The part of OpenAI's chat-completions responses that is relied upon, decoded strictly."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
 
 from shared.errors import ProviderGarbage
 from shared.wire.outcome import Usage
+from workers.providers import choices
 
-Tokens = Annotated[int, Meta(ge=0)]
-
-
-class ReplyMessage(Struct):
-    """What the model said; some providers send null beside a refusal."""
-
-    content: str | None = None
+TOKENS_MAX = 100_000_000
+"""More than any model reads or writes: beyond it a count is nonsense, and would overflow the ledger."""
+Tokens = Annotated[int, Meta(ge=0, le=TOKENS_MAX)]
 
 
-class Choice(Struct):
-    """One alternative; only the first is used."""
+class InputDetails(Struct):
+    """Which of the input tokens were cheaper."""
 
-    message: ReplyMessage
-    finish_reason: str | None = None
+    cached_tokens: Tokens | None = None
+
+
+class OutputDetails(Struct):
+    """Which of the output tokens were not for the reader."""
+
+    reasoning_tokens: Tokens | None = None
 
 
 class ReplyUsage(Struct):
-    """Tokens as billed."""
+    """Tokens as billed; some providers leave the details out, or send null."""
 
     prompt_tokens: Tokens
     completion_tokens: Tokens
+    prompt_tokens_details: InputDetails | None = None
+    completion_tokens_details: OutputDetails | None = None
+
+    def usage(self) -> Usage:
+        """The same in our words; details never exceed what they are a part of."""
+        cached = self.prompt_tokens_details and self.prompt_tokens_details.cached_tokens
+        reasoning = self.completion_tokens_details and self.completion_tokens_details.reasoning_tokens
+        return Usage(
+            input_tokens=self.prompt_tokens,
+            output_tokens=self.completion_tokens,
+            cached_input_tokens=min(cached or 0, self.prompt_tokens),
+            reasoning_tokens=min(reasoning or 0, self.completion_tokens),
+        )
 
 
 class Reply(Struct):
     """A completed chat completion."""
 
-    choices: Annotated[list[Choice], Meta(min_length=1)]
-    model: str = ""
+    choices: Annotated[list[dict[str, Any]], Meta(min_length=1)]
+    system_fingerprint: str | None = None
+    usage: ReplyUsage | None = None
+
+
+class Billed(Struct):
+    """The part of a reply that says what it cost, whatever else is wrong with it."""
+
     usage: ReplyUsage | None = None
 
 
@@ -58,9 +79,12 @@ class Spoken(Struct, frozen=True):
     text: str
     finish_reason: str
     usage: Usage | None
+    choices: bytes = b""
+    system_fingerprint: str = ""
 
 
 _reply_decoder = msgspec.json.Decoder(Reply)
+_billed_decoder = msgspec.json.Decoder(Billed)
 _error_decoder = msgspec.json.Decoder(ErrorReply)
 
 REASON_LENGTH = 500
@@ -73,12 +97,23 @@ def decode_reply(body: bytes) -> Spoken:
         reply = _reply_decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProviderGarbage("The provider answered 200 with a body that is not a completion.") from error
-    choice = reply.choices[0]
-    if not choice.message.content or choice.finish_reason is None:
-        raise ProviderGarbage("The provider answered 200 without any text.")
-    billed = reply.usage
-    usage = None if billed is None else Usage(billed.prompt_tokens, billed.completion_tokens)
-    return Spoken(choice.message.content, choice.finish_reason, usage)
+    choices.check(reply.choices)
+    return Spoken(
+        text=choices.text_of(reply.choices),
+        finish_reason=reply.choices[0]["finish_reason"],
+        usage=None if reply.usage is None else reply.usage.usage(),
+        choices=choices.kept(reply.choices),
+        system_fingerprint=reply.system_fingerprint or "",
+    )
+
+
+def decode_usage(body: bytes) -> Usage | None:
+    """Read what a reply that is no answer was billed for; None when it does not say."""
+    try:
+        billed = _billed_decoder.decode(body).usage
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return None if billed is None else billed.usage()
 
 
 def decode_error(body: bytes) -> tuple[str, str | None]:

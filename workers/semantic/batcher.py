@@ -4,7 +4,10 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import perf_counter
 
+from shared import metrics, prices, traceparent
+from shared.wire.outcome import Usage
 from workers.semantic.embedder import Embedded, Embedder, EmbedderError
 from workers.semantic.shares import shares
 
@@ -13,6 +16,7 @@ from workers.semantic.shares import shares
 class _Waiting:
     texts: tuple[str, ...]
     result: asyncio.Future[Embedded]
+    traceparent: str
 
 
 class Batcher:
@@ -27,6 +31,8 @@ class Batcher:
         self, embedder: Embedder, *, window_s: float = 0.002, max_batch: int = 32, concurrency: int = 4
     ) -> None:
         self.name = embedder.name
+        self.model = embedder.model
+        self.vendor = embedder.vendor
         self.dimensions = embedder.dimensions
         self.threshold = embedder.threshold
         self.unclaimed_tokens = 0
@@ -39,6 +45,10 @@ class Batcher:
         self._flights: set[asyncio.Task[None]] = set()
         self._timer: asyncio.Handle | None = None
         self._closed = False
+        self._durations = metrics.embedding_duration.labels(self.model)
+        self._batches = metrics.embedding_batch.labels(self.model)
+        self._tokens = metrics.embedding_tokens.labels(self.vendor, self.model)
+        self._costs = metrics.embedding_cost.labels(self.vendor, self.model)
 
     async def embed(self, texts: Sequence[str]) -> Embedded:
         """Embed the texts in one flight with others; raises EmbedderError, or what the embedder raised.
@@ -47,10 +57,18 @@ class Batcher:
         """
         if self._closed:
             raise EmbedderError("the embedder is closed")
-        waiting = _Waiting(tuple(texts), asyncio.get_running_loop().create_future())
+        waiting = _Waiting(
+            tuple(texts), asyncio.get_running_loop().create_future(), traceparent.current.get()
+        )
         self._queue.append(waiting)
         self._schedule()
-        return await waiting.result
+        try:
+            return await waiting.result
+        except asyncio.CancelledError:
+            # Billed to this caller, which is told to leave in the moment of its landing.
+            if waiting.result.done() and not waiting.result.cancelled() and not waiting.result.exception():
+                self.unclaimed_tokens += waiting.result.result().tokens
+            raise
 
     async def aclose(self) -> None:
         """Fail whatever still waits or flies, then close the embedder."""
@@ -97,8 +115,13 @@ class Batcher:
         return batch
 
     async def _fly(self, batch: list[_Waiting]) -> None:
+        # A flight is a part of several traces, and can name only one: its first caller's.
+        traceparent.current.set(batch[0].traceparent)
         try:
-            embedded = await self._embedder.embed([text for waiting in batch for text in waiting.texts])
+            texts = [text for waiting in batch for text in waiting.texts]
+            started = perf_counter()
+            embedded = await self._embedder.embed(texts)
+            self._count(len(texts), embedded.tokens, perf_counter() - started)
             self._deliver(batch, embedded)
         except asyncio.CancelledError:
             for waiting in batch:
@@ -107,6 +130,14 @@ class Batcher:
         except Exception as error:  # noqa: BLE001 - whatever it is, the callers wait for it, not the loop
             for waiting in batch:
                 _fail(waiting, error)
+
+    def _count(self, texts: int, tokens: int, elapsed_s: float) -> None:
+        self._durations.observe(elapsed_s)
+        self._batches.observe(texts)
+        self._tokens.inc(tokens)
+        cost = prices.cost_of(self.vendor, self.model, Usage(input_tokens=tokens))
+        if cost:
+            self._costs.inc(cost / prices.PICODOLLARS)
 
     def _deliver(self, batch: list[_Waiting], embedded: Embedded) -> None:
         starts, start = [], 0

@@ -7,18 +7,22 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from shared.breaker import Verdict
+
 Vectors: TypeAlias = NDArray[np.float32]
 
 
 class EmbedderError(Exception):
     """No usable vectors; the request goes on without the semantic step.
 
-    `reason` is short, fit for logs and metrics, and holds neither text nor credentials.
+    `reason` is short, fit for logs and metrics, and holds neither text nor credentials; `verdict` is what
+    it says about the embedder's health.
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, verdict: Verdict = "failure") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.verdict: Verdict = verdict
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,11 +44,22 @@ class Embedder(Protocol):
 
     `name` identifies model, quantisation or task, and dimensions: vectors of different names are never
     compared. `threshold` is the cosine at and above which two texts are proposed as the same question.
+    `vendor` and `model` find the price of a token in the table of prices.
     """
 
     @property
     def name(self) -> str:
         """The vector space's identity."""
+        ...
+
+    @property
+    def vendor(self) -> str:
+        """Who bills for the tokens."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """The model, as its vendor calls and prices it."""
         ...
 
     @property

@@ -1,113 +1,212 @@
-"""One partition's vectors in memory: exact nearest neighbours by dot product, bounded by a capacity."""
+"""One partition's vectors in memory: nearest neighbours by dot product, bounded by a capacity."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.semantic import scan
 from workers.semantic.embedder import Vectors
+from workers.semantic.neighbours import Neighbour
+from workers.semantic.retune import Coded, Retune
+from workers.semantic.rows import ROW_OVERHEAD, Rows
+from workers.semantic.signs import bits_for
+from workers.semantic.soonest import Soonest
 
-_FIRST_ROWS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbour:
-    """A stored entry and the cosine of its question to the one asked, -1 to 1."""
-
-    entry_id: str
-    similarity: float
+SMALL = 4096
+"""Rows up to which every vector is compared; beyond, signs propose and vectors decide."""
+_REFIT_GROWTH = 4
+_FAST_EXACT = 10_000
+_FAST_CODED = 200_000
+_MOST_BEHIND = 500
 
 
 class PartitionIndex:
-    """The unit vectors of one partition, at most `capacity` of them; not for concurrent use.
+    """The unit vectors of one partition, at most `capacity` of them.
 
-    When full, the entry that expires soonest makes room: the dead go before the living, and of the
-    living the one that could have served for the shortest time. Memory doubles as rows are added.
+    When full, the entry that expires soonest makes room, be it the new one: the dead go before the living,
+    of the living the one that could have served for the shortest time, and every worker keeps the same,
+    in whatever order it heard of them. Only `proposed` may run in another thread
+    while this one changes the index; what it proposes is looked at again by `judged`.
     """
 
     def __init__(self, dimensions: int, capacity: int) -> None:
         if dimensions < 1 or capacity < 1:
             raise ValueError("an index needs at least one dimension and room for one entry")
-        self._dimensions = dimensions
-        self._capacity = capacity
-        # Rows 0 to len(self) are in use, in no order.
-        self._vectors: Vectors = np.empty((0, dimensions), dtype=np.float32)
-        self._expires_at_ms: NDArray[np.int64] = np.empty(0, dtype=np.int64)
-        self._entry_ids: list[str] = []
-        self._rows: dict[str, int] = {}
+        self.dimensions = dimensions
+        self._rows = Rows(dimensions, capacity)
+        self._soonest = Soonest(self._rows)
+        self._coded: Coded | None = None
+        self._retune: Retune | None = None
 
     def __len__(self) -> int:
         """How many entries are held, expired ones not yet replaced included."""
-        return len(self._entry_ids)
+        return len(self._rows)
+
+    def __contains__(self, entry_id: object) -> bool:
+        return entry_id in self._rows.number
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that the rows take, about; room that was never written takes none."""
+        room = len(self._rows.vectors)
+        return (room if room <= SMALL else len(self)) * (4 * self.dimensions + ROW_OVERHEAD)
+
+    @property
+    def slow(self) -> bool:
+        """Whether a search takes about a millisecond or more."""
+        return len(self) > (_FAST_EXACT if self._coded is None else _FAST_CODED)
 
     def upsert(self, entry_id: str, vector: Vectors, expires_at_ms: int) -> str | None:
-        """Store or replace an entry's unit vector; returns the entry that had to make room, if any.
+        """Store or replace an entry's unit vector; returns the entry for which there is no room, if any.
 
         `expires_at_ms` is Unix time. Raises ValueError when the vector's shape differs or it is not finite.
         """
-        if vector.shape != (self._dimensions,) or not np.isfinite(vector).all():
-            raise ValueError(f"not {self._dimensions} finite numbers")
-        evicted = None
-        row = self._rows.get(entry_id)
-        if row is None:
-            if len(self) == self._capacity:
-                evicted = self._entry_ids[int(self._expires_at_ms[: len(self)].argmin())]
-                self.remove(evicted)
-            row = self._append(entry_id)
-        self._vectors[row] = vector
-        self._expires_at_ms[row] = expires_at_ms
+        if vector.shape != (self.dimensions,) or not np.isfinite(vector).all():
+            raise ValueError(f"not {self.dimensions} finite numbers")
+        evicted = self._write(entry_id, vector, expires_at_ms)
+        self._encode([entry_id])
         return evicted
+
+    def upsert_many(
+        self, entry_ids: Sequence[str], vectors: Vectors, expiries_ms: Sequence[int]
+    ) -> list[str]:
+        """Store many at once, vectors [n, dimensions]; returns those for which there is no room.
+
+        Raises ValueError, with nothing stored, when the shape differs or a number is not finite.
+        """
+        if vectors.shape != (len(entry_ids), self.dimensions) or not np.isfinite(vectors).all():
+            raise ValueError(f"not rows of {self.dimensions} finite numbers")
+        evicted = [
+            self._write(entry_id, vector, expires_at_ms)
+            for entry_id, vector, expires_at_ms in zip(entry_ids, vectors, expiries_ms, strict=True)
+        ]
+        self._encode(entry_ids)
+        return [entry_id for entry_id in evicted if entry_id is not None]
 
     def remove(self, entry_id: str) -> bool:
         """Forget an entry; false when it was not there."""
-        row = self._rows.pop(entry_id, None)
-        if row is None:
+        moved = self._rows.remove(entry_id)
+        if moved is None:
             return False
-        last_id = self._entry_ids.pop()
-        last = len(self._entry_ids)
-        if row != last:
-            # The last row fills the hole, so the rows in use stay together.
-            self._vectors[row] = self._vectors[last]
-            self._expires_at_ms[row] = self._expires_at_ms[last]
-            self._entry_ids[row] = last_id
-            self._rows[last_id] = row
+        hole, last = moved
+        if self._coded is not None:
+            self._coded.codes[:, hole] = self._coded.codes[:, last]
+        if self._retune is not None:
+            self._retune.changed.add(hole)
         return True
+
+    def expire(self, now_ms: int, most: int) -> list[str]:
+        """Forget at most so many entries that have expired at `now_ms`; returns them."""
+        expired: list[str] = []
+        while len(expired) < most:
+            first = self._soonest.look()
+            if first is None or first[0] > now_ms:
+                break
+            self.remove(first[1])
+            expired.append(first[1])
+        return expired
 
     def nearest(self, vector: Vectors, k: int, now_ms: int) -> list[Neighbour]:
         """Return up to k entries not expired at `now_ms` (Unix time), most similar first.
 
         Raises ValueError when the vector's shape differs.
         """
-        if vector.shape != (self._dimensions,):
-            raise ValueError(f"not {self._dimensions} numbers")
-        similarities = self._vectors[: len(self)] @ vector.astype(np.float32, copy=False)
-        alive = self._expires_at_ms[: len(self)] > now_ms
-        rows = _largest(np.where(alive, similarities, -np.inf), k)
-        return [Neighbour(self._entry_ids[row], float(similarities[row])) for row in rows if alive[row]]
+        if vector.shape != (self.dimensions,):
+            raise ValueError(f"not {self.dimensions} numbers")
+        return self.nearest_many(vector[np.newaxis], k, now_ms)[0]
 
-    def _append(self, entry_id: str) -> int:
-        row = len(self._entry_ids)
-        if row == len(self._vectors):
-            size = min(max(2 * row, _FIRST_ROWS), self._capacity)
-            self._vectors = _grown(self._vectors, size)
-            self._expires_at_ms = _grown(self._expires_at_ms, size)
-        self._entry_ids.append(entry_id)
-        self._rows[entry_id] = row
-        return row
+    def nearest_many(self, vectors: Vectors, k: int, now_ms: int) -> list[list[Neighbour]]:
+        """Search for many vectors [q, dimensions] at once, which costs less than one by one."""
+        return self.judged(vectors, self.proposed(vectors), k, now_ms)
+
+    def proposed(self, vectors: Vectors) -> list[NDArray[np.intp]]:
+        """Return for each vector the rows that are worth an exact look; may run in another thread."""
+        held, coded, rows = len(self._rows), self._coded, self._rows.vectors
+        if held <= SMALL:
+            return [np.arange(held)] * len(vectors)
+        if coded is None:
+            # Only until the first rotation is learnt.
+            return [_largest(scores, scan.PROPOSED) for scores in vectors @ rows[:held].T]
+        found = scan.distances(coded.codes[:, :held], coded.rotation.codes(vectors))
+        return [scan.closest(distance, coded.bits) for distance in found]
+
+    def judged(
+        self, vectors: Vectors, proposed: Sequence[NDArray[np.intp]], k: int, now_ms: int
+    ) -> list[list[Neighbour]]:
+        """Compare proposed rows exactly, as they are now: one that has moved since costs recall only."""
+        if len(self) <= SMALL:
+            every = np.arange(len(self))
+            similarities = vectors @ self._rows.vectors[: len(self)].T
+            return [self._best(every, scores, k, now_ms) for scores in similarities]
+        return [self._judged(vector, rows, k, now_ms) for vector, rows in zip(vectors, proposed, strict=True)]
+
+    def retune(self) -> Retune | None:
+        """Return work for another thread if the codes should be learnt (anew); then `adopt` it."""
+        held = len(self)
+        wanted = SMALL if self._coded is None else _REFIT_GROWTH * self._coded.learnt_from
+        if self._retune is not None or held <= wanted or not bits_for(self.dimensions):
+            return None
+        self._retune = Retune(self._rows.vectors, held)
+        return self._retune
+
+    def adopt(self, retune: Retune) -> bool:
+        """Search by new codes; false when too many rows changed meanwhile and `catch_up` must run first."""
+        behind = [row for row in retune.changed if row < len(self)]
+        retune.changed = set()
+        if len(behind) > _MOST_BEHIND:
+            retune.behind = behind
+            return False
+        coded = retune.coded
+        coded.codes[:, behind] = coded.rotation.codes(self._rows.vectors[behind])
+        self._coded, self._retune = coded, None
+        return True
+
+    def _write(self, entry_id: str, vector: Vectors, expires_at_ms: int) -> str | None:
+        evicted = None
+        row = self._rows.number.get(entry_id)
+        if row is None:
+            if len(self) == self._rows.capacity and (first := self._soonest.look()):
+                if expires_at_ms < first[0]:
+                    return entry_id
+                evicted = first[1]
+                self.remove(evicted)
+            row = self._rows.append(entry_id)
+        self._rows.vectors[row] = vector
+        self._rows.expires_at_ms[row] = expires_at_ms
+        self._soonest.note(entry_id, expires_at_ms)
+        return evicted
+
+    def _encode(self, entry_ids: Sequence[str]) -> None:
+        if self._coded is None and self._retune is None:
+            return
+        rows = [row for entry_id in entry_ids if (row := self._rows.number.get(entry_id)) is not None]
+        if self._coded is not None:
+            self._coded.codes[:, rows] = self._coded.rotation.codes(self._rows.vectors[rows])
+        if self._retune is not None:
+            self._retune.changed.update(rows)
+
+    def _judged(self, vector: Vectors, rows: NDArray[np.intp], k: int, now_ms: int) -> list[Neighbour]:
+        rows = rows[rows < len(self)]
+        best = self._best(rows, self._rows.vectors[rows] @ vector, k, now_ms)
+        if len(best) < k and len(rows) > len(best):
+            # The dead may have crowded out the living.
+            every = np.arange(len(self))
+            return self._best(every, self._rows.vectors[: len(self)] @ vector, k, now_ms)
+        return best
+
+    def _best(self, rows: NDArray[np.intp], similarities: Vectors, k: int, now_ms: int) -> list[Neighbour]:
+        alive = self._rows.expires_at_ms[rows] > now_ms
+        places = _largest(np.where(alive, similarities, -np.inf), k)
+        return [
+            Neighbour(self._rows.ids[rows[place]], float(similarities[place]))
+            for place in places
+            if alive[place]
+        ]
 
 
-def _grown(array: NDArray[Any], rows: int) -> NDArray[Any]:
-    bigger = np.empty((rows, *array.shape[1:]), dtype=array.dtype)
-    bigger[: len(array)] = array
-    return bigger
-
-
-def _largest(scores: NDArray[np.float32], k: int) -> list[int]:
+def _largest(scores: NDArray[np.float32], k: int) -> NDArray[np.intp]:
     """The positions of the k largest scores, largest first."""
-    k = min(k, len(scores))
-    if k < 1:
-        return []
-    candidates = np.argpartition(scores, len(scores) - k)[-k:]
-    best: list[int] = candidates[np.argsort(-scores[candidates], kind="stable")].tolist()
-    return best
+    k = max(0, min(k, len(scores)))
+    candidates = np.argpartition(scores, len(scores) - k)[len(scores) - k :] if k else np.arange(0)
+    return candidates[np.argsort(-scores[candidates], kind="stable")]

@@ -4,25 +4,29 @@ import asyncio
 import logging
 import time
 import unicodedata
+from collections.abc import Sequence
 
+import msgspec
 from msgspec import Struct
 from redis.exceptions import RedisError
 
-from shared import metrics, prices
-from shared.cache import EntryStore, may_serve
+from shared import ledger, metrics, prices, tracing
+from shared.cache import EntryStore
 from shared.errors import RedisUnavailable
-from shared.wire.entry import Entry, IndexRow
+from shared.wire.entry import Entry
 from shared.wire.job import Job
-from shared.wire.outcome import Match, Verdict
-from workers.semantic.embedder import Embedder, EmbedderError, Vectors
-from workers.semantic.feed import IndexFeed
-from workers.semantic.guards import judge
-from workers.semantic.index import Neighbour
+from shared.wire.outcome import Embedding, Match, Outcome, Usage
+from shared.wrong_pairs import WrongPairs
+from workers import genai
+from workers.semantic.bounds import Bounds
+from workers.semantic.embedder import Embedded, Embedder, EmbedderError, Vectors
+from workers.semantic.judging import Judge, Ruling
+from workers.semantic.neighbours import SearchError, VectorIndex
+from workers.semantic.proposing import Proposal, Proposer, rule
 
 logger = logging.getLogger(__name__)
 
-CANDIDATES = 4
-"""Neighbours that are read and judged; the right one is hardly ever further down."""
+SIMILARITIES = {name: metrics.similarity.labels(name) for name in ("hit", "refused", "far")}
 
 
 class Looked(Struct, frozen=True, kw_only=True):
@@ -30,10 +34,16 @@ class Looked(Struct, frozen=True, kw_only=True):
 
     entry: Entry | None = None
     match: Match | None = None
+    stale: tuple[Entry, Match] | None = None
+    """The same of one that is not fresh enough: no hit, and better than nothing when the provider fails."""
+    proposal: tuple[Entry, Match] | None = None
+    """What came nearest to being served, or was: its score alone decided."""
     vector: bytes | None = None
     embed_ms: float = 0.0
     search_ms: float = 0.0
+    guards_ms: float = 0.0
     embed_cost: int | None = 0
+    embedding: Embedding | None = None
 
 
 class Semantic:
@@ -42,19 +52,37 @@ class Semantic:
     def __init__(
         self,
         embedder: Embedder,
-        feed: IndexFeed,
+        index: VectorIndex,
         entries: EntryStore,
         *,
         threshold: float | None,
         deadline_s: float,
         vendor: str,
+        judge: Judge,
+        bounds: Bounds,
+        wrong_pairs: WrongPairs,
     ) -> None:
         self._embedder = embedder
-        self._feed = feed
-        self._entries = entries
-        self._threshold = embedder.threshold if threshold is None else threshold
+        self._proposer = Proposer(index, entries)
+        self._judge = judge
+        self._bounds = bounds
+        self._wrong_pairs = wrong_pairs
+        self._threshold = self._judge.threshold(embedder.threshold) if threshold is None else threshold
         self._deadline_s = deadline_s
         self._vendor = vendor
+        self.model = embedder.model
+        """The embedder's model, as its vendor prices it."""
+        self.unbooked = ledger.Batch()
+        """Embeddings that were billed and that no settle will book."""
+
+    @property
+    def dimensions(self) -> int:
+        """The length of the embedder's vectors."""
+        return self._embedder.dimensions
+
+    async def embed(self, texts: Sequence[str]) -> Embedded:
+        """Embed texts for their own sake, together with the questions under way; raises EmbedderError."""
+        return await self._embedder.embed(texts)
 
     def partition(self, job: Job) -> str:
         """The job's partition in this embedder's space."""
@@ -65,74 +93,150 @@ class Semantic:
         if not job.policy.semantic:
             return Looked()
         started = time.perf_counter()
+        bought: Embedded | None = None
         vector: Vectors | None = None
-        cost: int | None = 0
         try:
             async with asyncio.timeout(self._deadline_s):
-                vector, cost = await self._embed(job)
+                bought = await self._embed(job)
+                vector = _whole(bought)
                 embedded = time.perf_counter()
-                entry, match = await self._search(job, vector, now_ms)
-        except (EmbedderError, RedisError, RedisUnavailable, OSError) as error:
+                with tracing.span("sentinel.cache.lookup") as span:
+                    searched = await self._search(job, vector, now_ms)
+                    _describe(span, searched)
+        except (EmbedderError, SearchError, RedisError, RedisUnavailable, OSError) as error:
             reason = type(error).__name__
             metrics.semantic_skipped.labels(reason).inc()
             logger.warning("semantic step skipped", extra={"reason": getattr(error, "reason", reason)})
-            return Looked(vector=(vector is not None and vector.tobytes()) or None, embed_cost=cost)
-        return Looked(
-            entry=entry,
-            match=match,
+            return self._priced(Looked(vector=None if vector is None else vector.tobytes()), bought)
+        except asyncio.CancelledError:
+            self.leave(job, self._priced(Looked(), bought))
+            raise
+        found = msgspec.structs.replace(
+            searched,
             vector=vector.tobytes(),
             embed_ms=(embedded - started) * 1000,
             search_ms=(time.perf_counter() - embedded) * 1000,
-            embed_cost=cost,
+        )
+        if job.policy.read:
+            _observe(found)
+        return self._priced(found, bought)
+
+    def leave(self, job: Job, looked: Looked | Outcome) -> None:
+        """Keep what a look cost for the ledger when nobody here settles its job."""
+        if looked.embedding is not None:
+            booked = ledger.embedded(job.key_id, looked.embedding, looked.embed_cost)
+            self.unbooked.add(job.tenant, booked)
+
+    def cost_of(self, tokens: int) -> int | None:
+        """What embedding so many tokens costs, in picodollars; None when nobody knows."""
+        return prices.cost_of(self._vendor, self.model, Usage(input_tokens=tokens))
+
+    def take_unclaimed_tokens(self) -> int:
+        """Tokens billed for callers who had all left, since they were last asked for."""
+        tokens: int = getattr(self._embedder, "unclaimed_tokens", 0)
+        if tokens:
+            self._embedder.unclaimed_tokens = 0  # type: ignore[attr-defined]
+        return tokens
+
+    def _priced(self, looked: Looked, bought: Embedded | None) -> Looked:
+        if bought is None:
+            return looked
+        return msgspec.structs.replace(
+            looked,
+            embedding=Embedding(self.model, bought.tokens),
+            embed_cost=self.cost_of(bought.tokens),
         )
 
-    async def _embed(self, job: Job) -> tuple[Vectors, int | None]:
-        text = unicodedata.normalize("NFC", job.completion.question)
-        embedded = await self._embedder.embed([text])
-        if embedded.truncated[0]:
-            # Equal vectors of cut texts do not mean equal texts.
-            raise EmbedderError("the question is longer than the embedder reads")
-        model = self._embedder.name.partition("/")[0]
-        return embedded.vectors[0], prices.cost_of(self._vendor, model, embedded.tokens, 0)
+    async def _embed(self, job: Job) -> Embedded:
+        question = unicodedata.normalize("NFC", job.completion.question)
+        kind: tracing.Kind = "internal" if self._vendor == "local" else "client"
+        with tracing.span(
+            f"embeddings {self.model}", kind, genai.embeddings(self._vendor, self.model)
+        ) as span:
+            embedded = await self._embedder.embed([question])
+            span.note({"gen_ai.usage.input_tokens": embedded.tokens})
+        return embedded
 
-    async def _search(self, job: Job, vector: Vectors, now_ms: int) -> tuple[Entry | None, Match | None]:
+    async def _search(self, job: Job, vector: Vectors, now_ms: int) -> Looked:
         if not job.policy.read:
-            return None, None
-        index = await self._feed.partition(self.partition(job))
-        neighbours = index.nearest(vector, CANDIDATES, now_ms)
+            return Looked()
         threshold = max(self._threshold, job.policy.threshold or 0.0)
-        best: Match | None = None
-        for neighbour in neighbours:
-            entry, match = await self._weigh(job, neighbour, threshold, now_ms)
-            if entry is not None:
-                return entry, match
-            best = best or match
-        return None, best
+        proposed = await self._proposer.propose(job, self.partition(job), vector, threshold, now_ms)
+        proposals = [*proposed.fresh, *proposed.stale]
+        judging = time.perf_counter()
+        rulings = await self._rule(job, proposals)
+        guards_ms = (time.perf_counter() - judging) * 1000
+        told = [
+            (p.entry, _told(p, ruling, self._bounds.policy))
+            for p, ruling in zip(proposals, rulings, strict=True)
+        ]
+        fresh, stale = len(proposed.fresh), len(proposed.stale)
+        entry, match = _best(told[:fresh], rulings[:fresh]) or (None, None)
+        return Looked(
+            entry=entry,
+            match=match or (told[0][1] if told else proposed.nearest),
+            stale=_best(told[fresh:], rulings[fresh:]) if stale else None,
+            proposal=_best(told[:fresh], rulings[:fresh], refused=True),
+            guards_ms=guards_ms,
+        )
 
-    async def _weigh(
-        self, job: Job, neighbour: Neighbour, threshold: float, now_ms: int
-    ) -> tuple[Entry | None, Match | None]:
-        match = Match(
-            similarity=round(neighbour.similarity, 6), threshold=threshold, entry_id=neighbour.entry_id
+    async def _rule(self, job: Job, proposals: Sequence[Proposal]) -> list[Ruling]:
+        if not proposals:
+            return []
+        needed, barred = await asyncio.gather(
+            self._bounds.needed(job.tenant, job.policy.most_wrong),
+            self._wrong_pairs.barred(job.tenant, job.fingerprint, [p.entry.id for p in proposals]),
         )
-        if neighbour.similarity < threshold:
-            return None, match
-        entry = await self._entries.read(neighbour.entry_id)
-        if entry is None:
-            # Evicted or expired: the vector must not propose it again.
-            await self._entries.drop_vector(self.partition(job), neighbour.entry_id)
-            return None, None
-        if not may_serve(entry, job.tenant, job.policy, now_ms):
-            return None, match
-        guards = tuple(
-            Verdict(v.name, v.passed, v.reason) for v in judge(job.completion.question, entry.question)
-        )
-        match = Match(
-            similarity=match.similarity, threshold=threshold, entry_id=neighbour.entry_id, guards=guards
-        )
-        return (entry if all(g.passed for g in guards) else None), match
+        question = job.completion.question
+        return await rule(self._judge, question, proposals, needed=needed, barred=frozenset(barred))
 
 
-def index_row(vector: bytes | None, expires_at_ms: int) -> IndexRow | None:
-    """An answer's place in the index, if its question was embedded."""
-    return None if vector is None else IndexRow(vector=vector, expires_at_ms=expires_at_ms)
+def _describe(span: tracing.Span, found: Looked) -> None:
+    span.note({"sentinel.hit": found.entry is not None})
+    if found.match is not None:
+        span.note(
+            {"sentinel.similarity": found.match.similarity, "sentinel.threshold": found.match.threshold}
+        )
+
+
+def _observe(found: Looked) -> None:
+    metrics.search_duration.observe((found.search_ms - found.guards_ms) / 1000)
+    if found.match is not None:
+        near = found.match.similarity >= found.match.threshold
+        outcome = "hit" if found.entry is not None else "refused" if near else "far"
+        SIMILARITIES[outcome].observe(found.match.similarity)
+
+
+def _told(proposal: Proposal, ruling: Ruling, policy: str) -> Match:
+    """The match with all that was said of it."""
+    return msgspec.structs.replace(
+        proposal.match,
+        guards=ruling.verdicts,
+        policy=policy,
+        chance=None if ruling.chance is None else round(ruling.chance, 6),
+        needed=ruling.needed,
+        source=proposal.entry.job_id,
+    )
+
+
+def _best(
+    told: Sequence[tuple[Entry, Match]], rulings: Sequence[Ruling], *, refused: bool = False
+) -> tuple[Entry, Match] | None:
+    """The accepted proposal of the highest chance; among equals, or without chances, the nearest.
+
+    With `refused`, those that only their chance stands against count as well.
+    """
+    eligible = [
+        (one, ruling.chance or 0.0)
+        for one, ruling in zip(told, rulings, strict=True)
+        if ruling.accepted or (refused and ruling.chance is not None and not ruling.vetoed)
+    ]
+    return max(eligible, key=lambda pair: pair[1])[0] if eligible else None
+
+
+def _whole(bought: Embedded) -> Vectors:
+    if bought.truncated[0]:
+        # Equal vectors of cut texts do not mean equal texts.
+        raise EmbedderError("the question is longer than the embedder reads")
+    vector: Vectors = bought.vectors[0]
+    return vector

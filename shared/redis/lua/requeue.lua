@@ -3,6 +3,8 @@
 -- KEYS  1 dead letters   2 queue   3 bell interactive
 -- ARGV  1 dead letter's stream id   2 deadline, in ms
 -- Returns the new job's id, or false when there is no such letter or its payload was lost.
+--
+-- Whose it is comes from the letter, which outlives the record of the job that was given up.
 
 local found = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])
 if #found == 0 then
@@ -20,10 +22,10 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local fingerprint = string.match(letter.job, '^(.*)%.%d+$') or letter.job
 local id = fingerprint .. '.' .. string.format('%.0f', clock[1] * 1000000 + clock[2])
 local deadline = tonumber(ARGV[2])
-local before = redis.call('HMGET', 'sentinel:job:' .. letter.job, 'tenant', 'model', 'metadata')
 redis.call('HSET', 'sentinel:job:' .. id, 'state', 'queued', 'class', 'interactive',
   'created_at', string.format('%.0f', now), 'deadline_at', string.format('%.0f', now + deadline),
-  'tenant', before[1] or '', 'model', before[2] or '', 'metadata', before[3] or '{}', 'requeued', letter.job)
+  'tenant', letter.tenant, 'key_id', letter.key_id, 'model', letter.model, 'metadata', letter.metadata,
+  'requeued', letter.job)
 redis.call('SET', 'arq:job:' .. id, letter.payload, 'PX', deadline + 60000)
 redis.call('ZADD', KEYS[2], now, id)
 redis.call('RPUSH', KEYS[3], id)

@@ -12,13 +12,15 @@ from arq.worker import func
 from redis.asyncio import Redis
 
 from ingress.hub import WaiterHub
-from shared.jobs import POLLED, JobQueue, Submission, Submitted
+from shared.jobs import JobQueue
 from shared.redis import connect, scripts
 from shared.settings import Settings
+from shared.shards import JobShards
+from shared.submissions import Submission, Submitted, polled_by
 from shared.tasks import cancel
 from tests.bench.peers import line
 from tests.support import worker as support
-from workers import worker as worker_module
+from workers import taking
 from workers.worker import SentinelWorker
 
 WAITERS_MAX = 10_000
@@ -32,9 +34,9 @@ async def noop(ctx: dict[Any, Any], data: str) -> str:
 async def work(url: str, scan_every_s: str = "", bell_wait_s: str = "") -> None:
     """Run until SIGTERM; the options stretch the fallback scan and shorten the wait for the bell."""
     if scan_every_s:
-        worker_module.SCAN_EVERY_S = float(scan_every_s)
+        vars(taking)["SCAN_EVERY_S"] = float(scan_every_s)
     if bell_wait_s:
-        vars(worker_module)["BELL_WAIT_S"] = float(bell_wait_s)
+        vars(taking)["BELL_WAIT_S"] = float(bell_wait_s)
     settings = Settings(redis_url=url, slots=line.SLOTS)
     async with support.context(url, settings, f"bench-{os.getpid()}") as ctx:
         await SentinelWorker([func(noop, name="noop")], ctx).main()
@@ -45,7 +47,7 @@ class Caller:
 
     def __init__(self, redis: Redis, hub_class: type[WaiterHub] = WaiterHub) -> None:
         self.jobs = JobQueue(redis)
-        self.hub = hub_class(redis, self.jobs, f"bench-{os.getpid()}", WAITERS_MAX)
+        self.hub = hub_class([redis], JobShards([self.jobs]), f"bench-{os.getpid()}", WAITERS_MAX)
         self._listening = asyncio.create_task(self.hub.run())
         self._numbers = itertools.count(1)
 
@@ -70,12 +72,12 @@ class Caller:
 
     async def trip(self) -> None:
         """Submit, and wait for the result."""
-        submitted = await self.submit(self.hub.inbox)
+        submitted = await self.submit(self.hub.new_interest())
         assert await self.result(submitted.job_id, line.TRIP_S) is not None
 
     async def load(self) -> None:
         """Submit, and do not wait."""
-        await self.submit(f"{POLLED}bench")
+        await self.submit(polled_by("bench"))
 
     async def aclose(self) -> None:
         """Stop listening."""

@@ -1,9 +1,7 @@
 """Ingresses that are killed and stopped, and come back on the same port."""
 
-from tests.chaos.faults.fault import Cure, Fault, Hit, Site
-
-NO_CALL = 0
-"""An ingress holds no job: whoever asks again joins the flight that is under way."""
+from tests.chaos.faults.fault import Cure, Fault, Hit
+from tests.chaos.fleet import Member
 
 
 class IngressKill(Fault):
@@ -11,14 +9,19 @@ class IngressKill(Fault):
 
     kind = "ingress_kill"
 
-    def __init__(self, site: Site, number: int) -> None:
-        super().__init__(site, number)
-        self.member = site.draws.choice(site.fleet.ingresses)
+    async def take(self) -> None:
+        """Any ingress will do."""
+        self.members = [await self.site.take_one(self.site.fleet.ingresses)]
+
+    @property
+    def member(self) -> Member:
+        """The ingress."""
+        return self.members[0]
 
     async def inject(self) -> Hit:
-        """Kill it."""
+        """Kill it; it holds no job, and whoever asks again joins the flight that is under way."""
         self.site.fleet.kill(self.member)
-        return Hit(self.member.name, NO_CALL)
+        return Hit(self.member.name)
 
     async def heal(self) -> Cure:
         """Start another on its port."""
@@ -34,7 +37,7 @@ class IngressTerm(IngressKill):
     async def inject(self) -> Hit:
         """Ask it to stop."""
         self.site.fleet.tell_to_stop(self.member)
-        return Hit(self.member.name, NO_CALL)
+        return Hit(self.member.name)
 
     async def heal(self) -> Cure:
         """Wait for its end and start another on its port."""

@@ -1,6 +1,7 @@
 """The way of one process to Redis swallows, delays or resets what passes."""
 
-from tests.chaos.faults.fault import Cure, Fault, Hit, Site
+from tests.chaos.faults.fault import Cure, Fault, Hit
+from tests.chaos.fleet import Member
 
 
 class LinkHole(Fault):
@@ -9,9 +10,14 @@ class LinkHole(Fault):
     kind = "link_hole"
     lasts_s = (0.5, 6.0)
 
-    def __init__(self, site: Site, number: int) -> None:
-        super().__init__(site, number)
-        self.member = site.draws.choice(sorted(site.fleet.members.values(), key=lambda m: m.name))
+    async def take(self) -> None:
+        """Any process will do."""
+        self.members = [await self.site.take_one(list(self.site.fleet.members.values()))]
+
+    @property
+    def member(self) -> Member:
+        """The process at this end of the link."""
+        return self.members[0]
 
     async def inject(self) -> Hit:
         """Close the gate."""
@@ -20,7 +26,7 @@ class LinkHole(Fault):
 
     def _hit(self) -> Hit:
         # An ingress holds no job.
-        return Hit(self.member.name, 0 if self.member.port else 1)
+        return Hit(self.member.name, () if self.member.port else (self.member.name,))
 
     async def heal(self) -> Cure:
         """Let everything pass."""

@@ -2,20 +2,21 @@
 
 import asyncio
 import contextlib
-from typing import Any
 
 from shared.redis import keys
 from tests.chaos.faults.fault import Cure, Fault, Hit
+from tests.chaos.fleet import Member
 from tests.chaos.history import Struck, now
 from tests.chaos.questions import Question
 
 MARK = "poisoned"
 GIVES_UP_S = 40.0
 LOOK_EVERY_S = 0.05
+SENT = "sent"
 
 
 class PoisonJob(Fault):
-    """Its holder is killed each time its call has arrived upstream, until it is given up."""
+    """Its holder is killed each time it has marked its call as sent, until the job is given up."""
 
     kind = "poison"
 
@@ -23,42 +24,42 @@ class PoisonJob(Fault):
         """Ask it, and kill whoever works on it until it has settled."""
         question = Question(f"Explain {MARK} number {self.number}.")
         rule = {"match": {"contains": question.prompt}, "latency_ms": 3_000}
-        await self.site.fleet.script(rule)
-        self._since = await self._last_call()
+        await self.site.fleet.script(self.number, rule)
         accepted = await self.site.line.ask(question, 0, 0.0)
         self._restarts: list[asyncio.Task[None]] = []
         if accepted is not None and accepted.job_id:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(GIVES_UP_S):
-                    await self._haunt(question.prompt, accepted.job_id)
+                    await self._haunt(accepted.job_id)
         # Each kill was recorded as it happened.
-        return Hit("whoever holds it", 0)
+        return Hit("whoever holds it")
 
     async def heal(self) -> Cure:
         """Back to the usual behaviour, with a full fleet."""
         await asyncio.gather(*self._restarts)
-        await self.site.fleet.script()
+        await self.site.fleet.script(self.number, None)
         return Cure(f"{len(self._restarts)} workers killed")
 
-    async def _haunt(self, prompt: str, job_id: str) -> None:
+    async def _haunt(self, job_id: str) -> None:
         while await self.site.redis.zscore(keys.queue(), job_id) is not None:
             await asyncio.sleep(LOOK_EVERY_S)
-            if await self._arrived(prompt) <= len(self._restarts):
+            holder = await self.site.holder_of(job_id)
+            if holder is None or not await self._is_sent(job_id):
                 continue
-            for member in self.site.fleet.workers:
-                if member.running and job_id in await self.site.held_by(member):
-                    self.site.fleet.kill(member)
-                    self.site.history.record(Struck(at=now(), fault=self.number, target=member.name))
-                    self._restarts.append(asyncio.create_task(self.site.bring_back(member)))
+            # While another fault had it, the job may have gone elsewhere.
+            await self.site.targets.take_one([holder.name])
+            if await self.site.holder_of(job_id) is not holder:
+                await self.site.targets.release([holder.name])
+                continue
+            self.site.fleet.kill(holder)
+            self.site.history.record(Struck(at=now(), fault=self.number, target=holder.name))
+            self._restarts.append(asyncio.create_task(self._replace(holder)))
 
-    async def _arrived(self, prompt: str) -> int:
-        return sum(call["question"] == prompt for call in await self._calls(self._since))
+    async def _replace(self, member: Member) -> None:
+        try:
+            await self.site.bring_back(member)
+        finally:
+            await self.site.targets.release([member.name])
 
-    async def _last_call(self) -> int:
-        return max((call["seq"] for call in await self._calls(0)), default=0)
-
-    async def _calls(self, since: int) -> list[dict[str, Any]]:
-        fleet = self.site.fleet
-        found = await fleet.http.get(f"{fleet.stack.simulator}/_simulator/calls", params={"since": since})
-        calls: list[dict[str, Any]] = found.json()["calls"]
-        return calls
+    async def _is_sent(self, job_id: str) -> bool:
+        return bool(await self.site.redis.hget(keys.job(job_id), SENT))  # type: ignore[misc]

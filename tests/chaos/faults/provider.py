@@ -4,22 +4,25 @@ from typing import ClassVar
 
 from tests.chaos.faults.fault import Cure, Fault, Hit
 
+SHARE = 0.4
+"""Of the calls: with more, the breaker soon keeps all of them away."""
+
 
 class ProviderFault(Fault):
     """A share of the calls meets a rule of the simulator's script."""
 
     rule: ClassVar[dict[str, object]]
-    lasts_s = (1.0, 3.0)
+    lasts_s = (0.5, 1.5)
 
     async def inject(self) -> Hit:
         """Put the rule before the usual behaviour."""
-        await self.site.fleet.script({"chance": 0.6, **self.rule})
-        # Nobody is hit: a spoiled call is seen in the provider's own log.
-        return Hit("provider", 0)
+        await self.site.fleet.script(self.number, {"chance": SHARE, **self.rule})
+        # Nobody is struck: a spoiled call is seen in the provider's own log.
+        return Hit("provider")
 
     async def heal(self) -> Cure:
         """Back to the usual behaviour."""
-        await self.site.fleet.script()
+        await self.site.fleet.script(self.number, None)
         return Cure()
 
 

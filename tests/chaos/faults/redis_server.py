@@ -6,7 +6,8 @@ from shared.cli.ports import free_port
 from tests.chaos.faults.fault import Cure, Fault, Hit
 from tests.chaos.history import now
 
-REDIS = Hit("redis", 1)
+REDIS = Hit("redis", ("redis",))
+"""Whatever any worker has in work may be hit with it."""
 
 
 class RedisKill(Fault):
@@ -52,7 +53,7 @@ class DropSubscribers(Fault):
         """Cut them."""
         await self.site.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")  # type: ignore[no-untyped-call]
         # Only those who wait are subscribed, so that no job is hit.
-        return Hit("redis", 0)
+        return Hit("redis")
 
     async def heal(self) -> Cure:
         """Leave it to the hubs."""

@@ -3,26 +3,35 @@
 import asyncio
 import signal
 
-from tests.chaos.faults.fault import Cure, Fault, Hit, Site
+from tests.chaos.faults.fault import Cure, Fault, Hit
+from tests.chaos.fleet import Member
 
 
 class WorkerFault(Fault):
     """Hits one worker, drawn by the run's seed."""
 
-    def __init__(self, site: Site, number: int) -> None:
-        super().__init__(site, number)
-        self.member = site.draws.choice(site.fleet.workers)
+    async def take(self) -> None:
+        """Any worker will do."""
+        self.members = [await self.site.take_one(self.site.fleet.workers)]
+
+    @property
+    def member(self) -> Member:
+        """The worker."""
+        return self.members[0]
+
+    def _hit(self) -> Hit:
+        return Hit(self.member.name, (self.member.name,))
 
 
 class WorkerKill(WorkerFault):
-    """SIGKILL: its jobs are found when their leases end."""
+    """SIGKILL: its jobs are found when its connections are missed."""
 
     kind = "worker_kill"
 
     async def inject(self) -> Hit:
-        """Kill it, then see what it held."""
+        """Kill it."""
         self.site.fleet.kill(self.member)
-        return Hit(self.member.name, 1, await self.site.held_by(self.member))
+        return self._hit()
 
     async def heal(self) -> Cure:
         """Start another in its place."""
@@ -39,7 +48,7 @@ class WorkerPauseShort(WorkerFault):
     async def inject(self) -> Hit:
         """Stop it where it stands."""
         self.site.fleet.signal(self.member, signal.SIGSTOP)
-        return Hit(self.member.name, 1, await self.site.held_by(self.member))
+        return self._hit()
 
     async def heal(self) -> Cure:
         """Let it go on, unaware."""
@@ -61,9 +70,8 @@ class WorkerTerm(WorkerFault):
 
     async def inject(self) -> Hit:
         """Ask it to stop; its exit code is looked at when it is mended."""
-        held = await self.site.held_by(self.member)
         self.site.fleet.tell_to_stop(self.member)
-        return Hit(self.member.name, 1, held)
+        return self._hit()
 
     async def heal(self) -> Cure:
         """Wait for its end and start another."""
@@ -77,17 +85,21 @@ class WorkerStorm(Fault):
 
     kind = "worker_storm"
 
+    async def take(self) -> None:
+        """All of them, as the faults that have them end."""
+        self.members = self.site.fleet.workers
+        await self.site.targets.take_all(member.name for member in self.members)
+
     async def inject(self) -> Hit:
         """Stop them one after the other."""
-        names = []
-        for member in self.site.fleet.workers:
+        for member in self.members:
             self.site.fleet.tell_to_stop(member)
-            names.append(member.name)
             await asyncio.sleep(self.site.draws.uniform(0, 0.4))
-        return Hit(" ".join(names), len(names))
+        names = tuple(member.name for member in self.members)
+        return Hit(" ".join(names), names)
 
     async def heal(self) -> Cure:
         """Start them all again."""
-        codes = [await self.site.fleet.stop(member) for member in self.site.fleet.workers]
-        await asyncio.gather(*(self.site.bring_back(member) for member in self.site.fleet.workers))
+        codes = [await self.site.fleet.stop(member) for member in self.members]
+        await asyncio.gather(*(self.site.bring_back(member) for member in self.members))
         return Cure(codes=tuple(codes))

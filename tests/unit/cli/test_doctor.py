@@ -3,13 +3,17 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from shared.cli import checks, main, ports
 from shared.cli.checks import Check
 from shared.cli.ports import Holder
 from shared.cli.redis_facts import Unreachable, ask
+from shared.cli.upstream import examine, judge
+from shared.providers import Provider
 from shared.redis.facts import RedisFacts
+from shared.secret import Secret
 from shared.settings import Settings
 
 pytestmark = pytest.mark.unit
@@ -94,7 +98,7 @@ def test_the_whole_examination_as_json_ends_with_1_when_something_is_wrong(
         "GROQ_API_KEY": "secret",
     }.items():
         monkeypatch.setenv(name, value)
-    assert main(["doctor", "--json"]) == 1
+    assert main(["doctor", "--json", "--offline"]) == 1
     output = capsys.readouterr().out
     found = {check["name"]: check for check in json.loads(output)}
     assert found["queue Redis"]["status"] == "FAIL"
@@ -109,3 +113,59 @@ def test_a_bad_setting_is_explained_in_words(
     monkeypatch.setenv("SENTINEL_PORT", "0")
     assert main(["doctor"]) == 1
     assert "FAIL  settings: SENTINEL_PORT" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("status", "listed", "expected"),
+    [
+        (200, {"openai/gpt-oss-20b", "other"}, "OK"),
+        (200, {"other"}, "FAIL"),
+        (401, None, "FAIL"),
+        (404, None, "WARN"),
+    ],
+)
+def test_a_provider_is_judged_by_its_list_of_models(
+    status: int, listed: set[str] | None, expected: str
+) -> None:
+    """A model that was retired is named, and so is the setting to change."""
+    provider = Provider(
+        name="groq",
+        base_url="https://user:secret@there",
+        key=Secret("secret"),
+        key_variable="GROQ_API_KEY",
+        models={"openai/gpt-oss-20b": "openai/gpt-oss-20b"},
+    )
+    found = judge(provider, status, None if listed is None else frozenset(listed))
+    assert found.status == expected
+    assert "secret" not in found.found
+    assert found.status == "OK" or found.advice
+
+
+def test_a_provider_that_is_not_there_is_said_in_words() -> None:
+    """Without a traceback, and in time."""
+    provider = Provider(
+        name="near", base_url="http://127.0.0.1:9", key=Secret(""), key_variable=None, models={"m": "m"}
+    )
+    assert examine(provider).found == "http://127.0.0.1:9 does not answer (ConnectError)"
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "expected"), [(0.5, ["OK"]), (-30, ["WARN"]), (30, ["WARN"]), (None, [])]
+)
+def test_a_clock_that_differs_from_redis_is_told(ahead_s: float | None, expected: list[str]) -> None:
+    """In both directions."""
+    queue = msgspec.structs.replace(SAFE, time_s=None if ahead_s is None else 1000 - ahead_s)
+    assert statuses(checks.clock(queue, 1000)) == expected
+
+
+def test_settings_are_checked_without_being_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Silence when all is well, one line for each name that sets nothing, the variable of a bad value."""
+    assert (main(["config", "check"]), capsys.readouterr().out) == (0, "")
+    monkeypatch.setenv("SENTINEL_WORKRES", "3")
+    assert main(["config", "check"]) == 1
+    assert capsys.readouterr().out == "SENTINEL_WORKRES sets nothing; did you mean SENTINEL_WORKERS?\n"
+    monkeypatch.setenv("SENTINEL_PORT", "0")
+    assert main(["config", "check"]) == 2
+    assert "SENTINEL_PORT" in capsys.readouterr().err

@@ -1,9 +1,9 @@
 import stat
-import string
 from pathlib import Path
 
 import pytest
 
+from shared import api_keys
 from shared.cli import local_keys
 from shared.cli.errors import CannotStart
 
@@ -35,37 +35,10 @@ def test_a_missing_secret_is_added_beside_those_that_are_there(tmp_path: Path) -
     path = tmp_path / "keys.env"
     path.write_text(f"{local_keys.USER}=my-own-user-key\n")
     assert local_keys.kept(path)[local_keys.USER] == "my-own-user-key"
-    assert local_keys.well_formed(local_keys.kept(path)[local_keys.ADMIN])
+    assert api_keys.well_formed(local_keys.kept(path)[local_keys.ADMIN])
 
 
 def test_a_directory_that_cannot_be_written_is_a_reason_not_to_start(tmp_path: Path) -> None:
     """Keys that change at each start would be worse."""
     with pytest.raises(CannotStart, match="cannot be kept"):
         local_keys.kept(tmp_path / "missing" / "keys.env")
-
-
-def test_a_key_is_recognised_by_its_checksum() -> None:
-    """Prefix, 32 random characters, 6 of checksum."""
-    key = local_keys.new_key()
-    assert key.startswith("snt_")
-    assert len(key) == 4 + 32 + 6
-    assert local_keys.well_formed(key)
-
-
-@pytest.mark.parametrize("index", [4, 20, 35, 36, 41])
-def test_one_wrong_character_breaks_the_checksum(index: int) -> None:
-    """Wherever it is."""
-    key = local_keys.new_key()
-    wrong = key[:index] + ("a" if key[index] != "a" else "b") + key[index + 1 :]
-    assert not local_keys.well_formed(wrong)
-
-
-@pytest.mark.parametrize(("text", "crc"), [("", 0), ("a", 0xE8B7BE43), ("123456789", 0xCBF43926)])
-def test_the_checksum_is_crc32_in_base62(text: str, crc: int) -> None:
-    """Read back, the digits are the published check values."""
-    digits = string.digits + string.ascii_uppercase + string.ascii_lowercase
-    value = 0
-    for digit in local_keys.checksum(text):
-        value = value * 62 + digits.index(digit)
-    assert value == crc
-    assert len(local_keys.checksum(text)) == 6

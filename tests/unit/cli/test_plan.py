@@ -7,7 +7,7 @@ from shared.cli.errors import CannotStart
 from shared.cli.plan import make_plan, prepare_data_dir
 from shared.cli.redis_server import RedisServer, own
 from shared.errors import BadSetting
-from shared.settings import load
+from shared.settings.loading import load
 
 pytestmark = pytest.mark.unit
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from shared.api_keys import new_key
 from shared.cli import local_keys
 from shared.cli.plan import Plan
 from shared.cli.redis_server import RedisServer
@@ -12,8 +13,8 @@ from shared.settings import Settings
 
 pytestmark = pytest.mark.unit
 
-USER_KEY = local_keys.new_key()
-ADMIN_KEY = local_keys.new_key()
+USER_KEY = new_key()
+ADMIN_KEY = new_key()
 DATA_DIR = Path("/data")
 PLAN = Plan(
     settings=Settings(),
@@ -24,16 +25,18 @@ PLAN = Plan(
     simulator_port=9000,
     model_dir=None,
 )
+LINK = "http://127.0.0.1:8000/dashboard/enter?link=abc"
 
 
 def test_it_fits_on_twenty_lines_and_names_what_a_newcomer_needs() -> None:
     """Addresses, keys, limits and two questions to paste."""
-    text = summary(PLAN, "0.1.0", 2.14)
+    text = summary(PLAN, "0.1.0", 2.14, LINK)
     assert len(text.splitlines()) <= 20
     assert text.startswith("Sentinel 0.1.0 is up (2.1 s)\n")
     for part in (
         "http://127.0.0.1:8000/docs",
         "http://127.0.0.1:8000/metrics",
+        LINK,
         USER_KEY,
         ADMIN_KEY,
         QUESTION,
@@ -46,7 +49,7 @@ def test_it_fits_on_twenty_lines_and_names_what_a_newcomer_needs() -> None:
 
 def test_the_simulator_is_loud_and_says_how_to_leave_it() -> None:
     """Nobody mistakes its answers for a model's."""
-    text = summary(PLAN, "0.1.0", 1)
+    text = summary(PLAN, "0.1.0", 1, LINK)
     assert "*** SIMULATOR ***" in text
     assert "set GROQ_API_KEY to use openai/gpt-oss-20b" in text
 
@@ -61,7 +64,8 @@ def test_a_real_provider_and_given_keys_are_named_but_no_secret_is_shown() -> No
         redis_url="redis://user:redis-secret@example.org:6379/0",
     )
     text = summary(
-        msgspec.structs.replace(PLAN, settings=settings, own_keys={}, redis=None, simulator_port=None), "1", 1
+        msgspec.structs.replace(PLAN, settings=settings, own_keys={}, redis=None, simulator_port=None),
+        *("1", 1, LINK),
     )
     assert "SIMULATOR" not in text
     assert "secret" not in text

@@ -17,6 +17,8 @@ class ToldEmbedder:
     """
 
     name = "told/2"
+    model = "told"
+    vendor = "local"
     dimensions = DIMENSIONS
     threshold = 0.5
 

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from workers.semantic.embedder import Vectors
-from workers.semantic.index import Neighbour, PartitionIndex
+from workers.semantic.index import PartitionIndex
+from workers.semantic.neighbours import Neighbour
 
 LATER = 10_000
 
@@ -48,6 +49,14 @@ def test_a_full_index_drops_what_expires_soonest() -> None:
     assert index.upsert("long", unit(1, 0), LATER) is None
     assert index.upsert("new", unit(1, 0), 500) == "short"
     assert {n.entry_id for n in index.nearest(unit(1, 0), 5, now_ms=0)} == {"long", "new"}
+
+
+def test_a_full_index_turns_away_what_would_be_the_next_to_go() -> None:
+    """So that it holds the same entries in whatever order they came."""
+    index = PartitionIndex(2, 1)
+    assert index.upsert("long", unit(1, 0), LATER) is None
+    assert index.upsert("short", unit(1, 0), 100) == "short"
+    assert index.nearest(unit(1, 0), 5, now_ms=0) == [Neighbour("long", 1.0)]
 
 
 @pytest.mark.parametrize("k", [0, -1])

@@ -5,6 +5,8 @@ import httpx
 import msgspec
 import pytest
 
+from shared import traceparent
+from workers.semantic.batcher import Batcher
 from workers.semantic.embedder import EmbedderError
 from workers.semantic.jina import Jina
 
@@ -97,7 +99,7 @@ async def test_every_failure_is_an_embedder_error_without_the_key(answer: httpx.
 
 
 async def test_the_deadline_bounds_the_whole_call() -> None:
-    """A service that never answers costs no more than the deadline."""
+    """A service that never answers costs no more than the deadline (G5)."""
 
     async def hang(_: httpx.Request) -> httpx.Response:
         await asyncio.Event().wait()
@@ -124,3 +126,17 @@ async def test_text_that_cannot_be_sent_is_an_embedder_error() -> None:
     """Half a surrogate pair has no UTF-8."""
     with pytest.raises(EmbedderError, match="transport"):
         await jina(httpx.Response(200, json=GOOD)).embed(["\ud800", "b"])
+
+
+async def test_the_first_callers_trace_reaches_the_service() -> None:
+    """A call is shared by several traces, and can name only one; the next call is another's."""
+    seen: list[httpx.Request] = []
+    batcher = Batcher(jina(httpx.Response(200, json=GOOD), seen), max_batch=2)
+    places = [f"00-{number:032x}-00f067aa0ba902b7-01" for number in (1, 2, 3)]
+
+    async def embed(place: str, *texts: str) -> None:
+        traceparent.current.set(place)
+        await batcher.embed(texts)
+
+    await asyncio.gather(embed(places[0], "a"), embed(places[1], "b"), embed(places[2], "c", "d"))
+    assert [request.headers["traceparent"] for request in seen] == [places[0], places[2]]

@@ -1,11 +1,11 @@
 """Settings: every variable is read, checked and named when it is wrong."""
 
-import msgspec
 import pytest
 
 from shared.errors import BadSetting
 from shared.secret import Secret
-from shared.settings import Settings, load, unknown_variables, variable
+from shared.settings.listed import LISTED
+from shared.settings.loading import load, unknown_variables
 
 
 def test_an_empty_environment_gives_the_documented_defaults() -> None:
@@ -75,9 +75,8 @@ def test_secrets_do_not_print() -> None:
 
 def test_every_setting_has_a_reason() -> None:
     """Its description is what `sentinel config` and the documents show."""
-    for field in msgspec.structs.fields(Settings):
-        described = [m for m in getattr(field.type, "__metadata__", ()) if getattr(m, "description", None)]
-        assert described, variable(field.name)
+    for setting in LISTED:
+        assert setting.description, setting.variable
 
 
 def test_the_default_model_is_always_offered_and_first() -> None:

@@ -1,7 +1,13 @@
 """Who is there, and who is missing for good."""
 
+from workers.context import new_worker_id
 from workers.reaper import Presence
 from workers.service_time import ServiceTime
+
+
+def test_a_process_is_never_taken_for_the_one_before_it() -> None:
+    """A container that restarts has the same host name and process id, and has none of its jobs."""
+    assert new_worker_id() != new_worker_id()
 
 
 def test_a_worker_is_dead_after_two_misses_and_only_once() -> None:

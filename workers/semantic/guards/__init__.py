@@ -9,9 +9,12 @@ from workers.semantic.guards.reading import read
 from workers.semantic.guards.substitution import substitution
 from workers.semantic.guards.verdict import Verdict
 
-__all__ = ["Verdict", "judge"]
+__all__ = ["GUARDS", "Verdict", "judge"]
 
 _GUARDS = (numbers, polarity, kind, order, entities, substitution)
+
+GUARDS = tuple(guard.__name__ for guard in _GUARDS)
+"""The guards' names, in the order in which they judge."""
 
 
 def judge(asked: str, stored: str) -> tuple[Verdict, ...]:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
 
+from shared.settings.caching import LOCAL_MODEL
 from workers.semantic.embedder import Embedded, EmbedderError
 from workers.semantic.minilm.graph import DIMENSIONS
 from workers.semantic.minilm.model import Model
@@ -16,7 +17,9 @@ from workers.semantic.minilm.weights import installed
 class LocalEmbedder:
     """all-MiniLM-L6-v2 in int8; the event loop never waits for the processor."""
 
-    name = f"all-MiniLM-L6-v2/int8-r{RECIPE}/{DIMENSIONS}"
+    vendor = "local"
+    model = LOCAL_MODEL
+    name = f"{model}/int8-r{RECIPE}/{DIMENSIONS}"
     dimensions = DIMENSIONS
     threshold = 0.88  # with the guards on; measured by tests/quality/measure_pairs.py
 

@@ -1,0 +1,1 @@
+"""How much of everything how many requests take: measured, simulated, and then thought further."""

@@ -1,0 +1,89 @@
+"""Pairs as the verifier sees them, kept on disk: measuring them is what takes time."""
+
+import hashlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.quality.pairs import Pair
+from workers.semantic.minilm.weights import installed
+from workers.semantic.verifier.features import COUNT, features, products, verdicts
+from workers.semantic.verifier.tokens import TokenModel, Tokens
+
+Array = NDArray[np.float32]
+PROGRESS = 5_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """Pairs with their numbers [pairs, n], guards' refusals [pairs, guards] and products [pairs, 768]."""
+
+    pairs: Sequence[Pair]
+    numbers: Array
+    refusals: Array
+    products: Array
+
+    @property
+    def cosines(self) -> Array:
+        """The cosines of the two questions' vectors."""
+        return self.numbers[:, 0]
+
+    @property
+    def inputs(self) -> Array:
+        """The numbers and the refusals, as the head takes them."""
+        return np.concatenate([self.numbers, self.refusals], axis=1)
+
+    @property
+    def labels(self) -> NDArray[np.bool_]:
+        """Which pairs are the same question."""
+        return np.array([pair.label == 1 for pair in self.pairs])
+
+    @property
+    def sets(self) -> NDArray[np.str_]:
+        """The name of each pair's set."""
+        return np.array([pair.set for pair in self.pairs])
+
+    def only(self, chosen: NDArray[Any]) -> "Measured":
+        """Those that a mask chooses."""
+        pairs = [pair for pair, wanted in zip(self.pairs, chosen, strict=True) if wanted]
+        return Measured(pairs, self.numbers[chosen], self.refusals[chosen], self.products[chosen])
+
+
+def measured(pairs: Sequence[Pair], models: Path) -> Measured:
+    """Measure pairs, or read what was measured before; the model lies in `models`."""
+    digest = hashlib.sha256(repr([(COUNT, pair.a, pair.b) for pair in pairs]).encode()).hexdigest()[:16]
+    path = models / f"measured-{digest}.npz"
+    if not path.exists():
+        _measure(pairs, models, path)
+    with np.load(path, allow_pickle=False) as stored:
+        return Measured(
+            pairs,
+            stored["numbers"],
+            stored["refusals"],
+            stored["products"].astype(np.float32),
+        )
+
+
+def _measure(pairs: Sequence[Pair], models: Path, path: Path) -> None:
+    model = TokenModel.load(models, installed())
+    seen: dict[str, Tokens] = {}
+    last = {text: i for i, pair in enumerate(pairs) for text in (pair.a, pair.b)}
+    rows: list[tuple[Array, Array, Array]] = []
+    for i, pair in enumerate(pairs):
+        for text in (pair.a, pair.b):
+            if text not in seen:
+                seen[text] = model.read(text)
+        one, two = seen[pair.a], seen[pair.b]
+        rows.append((features(one, two), verdicts(pair.a, pair.b), products(one, two)))
+        for text in {pair.a, pair.b}:
+            if last[text] == i:
+                del seen[text]
+        if i % PROGRESS == 0:
+            sys.stderr.write(f"{i} of {len(pairs)} pairs measured\n")
+    numbers, refusals, multiplied = (np.array(column) for column in zip(*rows, strict=True))
+    np.savez(path, numbers=numbers, refusals=refusals, products=multiplied.astype(np.float16))

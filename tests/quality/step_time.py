@@ -1,0 +1,65 @@
+"""The time of the semantic step: `python -m tests.quality.step_time`; embed, search 10,000 rows, judge.
+
+Beside the wall's clock the processor's: on a machine that others use, only that one tells of the step.
+"""
+
+import asyncio
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from workers.semantic.judging import Judge
+from workers.semantic.minilm import LocalEmbedder
+
+ROUNDS = 300
+ENTRIES = 10_000
+STORED = ("How can I enable two factor authentication?", "How do I turn off two factor login?")
+
+
+async def measure(models: Path) -> dict[str, list[tuple[float, float]]]:
+    """Milliseconds of each part by both clocks, for a new short question each round and two proposals."""
+    embedder = await LocalEmbedder.open(models)
+    judge = await Judge.open("verified", models, least_chance=0.8)
+    rows = np.random.default_rng(1).standard_normal((ENTRIES, embedder.dimensions), dtype=np.float32)
+    parts: dict[str, list[tuple[float, float]]] = {"embed": [], "search": [], "judge": [], "all": []}
+    for i in range(ROUNDS):
+        question = f"How do I enable two factor login for user {i}?"
+        marks = [_clocks()]
+        vector = (await embedder.embed([question])).vectors[0]
+        marks.append(_clocks())
+        np.argpartition(rows @ vector, -4)
+        marks.append(_clocks())
+        # New stored questions as well, in each tenth round only: popular ones have been read before.
+        await judge.rule(question, [f"{text} {i // 10}" for text in STORED])
+        marks.append(_clocks())
+        for name, start, end in (("embed", 0, 1), ("search", 1, 2), ("judge", 2, 3), ("all", 0, 3)):
+            wall, processor = (
+                1000 * (later - sooner) for sooner, later in zip(marks[start], marks[end], strict=True)
+            )
+            parts[name].append((wall, processor))
+    await judge.aclose()
+    await embedder.aclose()
+    return parts
+
+
+def _clocks() -> tuple[float, float]:
+    """The wall's and the processor's, in seconds; the latter of all threads of this process."""
+    return time.perf_counter(), time.process_time()
+
+
+def main() -> int:
+    """Print the median and the 95th percentile of each part, by both clocks."""
+    parts = asyncio.run(measure(Path(tempfile.gettempdir()) / "sentinel-models"))
+    for name, times in parts.items():
+        (middle, used), (high, most) = np.quantile(times, (0.5, 0.95), axis=0)
+        sys.stdout.write(
+            f"{name:8} p50 {middle:6.2f} p95 {high:6.2f} ms   processor {used:6.2f} and {most:6.2f}\n"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

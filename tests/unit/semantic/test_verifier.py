@@ -1,0 +1,107 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from workers.semantic.minilm.model import Model
+from workers.semantic.minilm.weights import installed
+from workers.semantic.verifier import verifier as verifying
+from workers.semantic.verifier.alignment import contexts, coverage, order, weights
+from workers.semantic.verifier.features import COUNT, features
+from workers.semantic.verifier.head import Head
+from workers.semantic.verifier.tokens import TokenModel
+from workers.semantic.verifier.verifier import Pairs, Verifier
+
+ASKED = "How do I turn on two factor login?"
+SAME = "how can I turn on two factor login please"
+OTHER = "How do I turn off two factor login?"
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the local model is built."""
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="module")
+def model(models: Path) -> TokenModel:
+    """The encoder, its inner states laid open."""
+    return TokenModel.load(models, installed())
+
+
+def test_the_mean_of_the_tokens_is_the_embedders_vector(model: TokenModel, models: Path) -> None:
+    """Both see one model: a change of its graph that the verifier does not follow is found here."""
+    vector = Model.load(models, installed()).embed([ASKED]).vectors[0]
+    np.testing.assert_allclose(model.read(ASKED).mean, vector, atol=1e-5)
+
+
+def test_a_pairs_numbers_are_all_there_and_know_no_direction(model: TokenModel) -> None:
+    """The head was trained on so many."""
+    one, two = model.read(ASKED), model.read(OTHER)
+    assert features(one, two).shape == (COUNT,)
+    np.testing.assert_allclose(features(one, two), features(two, one), atol=1e-4)
+
+
+def test_a_rewording_is_believed_and_an_opposite_is_not(model: TokenModel) -> None:
+    """The cosine of the two is nearly the same; the chance is not."""
+    rewording, opposite = Pairs(model, Head.load()).chances(ASKED, [SAME, OTHER])
+    assert rewording > 0.8
+    assert opposite < 0.2
+
+
+def test_a_text_that_cannot_be_read_whole_has_no_chance(model: TokenModel) -> None:
+    """Equal beginnings are no equal questions; and there must be something to compare."""
+    pairs = Pairs(model, Head.load())
+    long = "why " * 300
+    assert pairs.chances(long, [long]) == [0.0]
+    assert pairs.chances("", ["", ASKED]) == [0.0, 0.0]
+    assert pairs.chances(ASKED, []) == []
+
+
+def test_what_is_remembered_is_bounded(model: TokenModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The longest unused goes first."""
+    monkeypatch.setattr(verifying, "REMEMBERED_TOKENS", 40)
+    pairs = Pairs(model, Head.load())
+    for i in range(20):
+        pairs.chances(ASKED, [f"How do I turn on login number {i}?"])
+    assert sum(len(tokens.ids) for tokens in pairs._recent.values()) <= 40
+    assert ASKED in pairs._recent
+
+
+@pytest.mark.anyio
+async def test_it_works_beside_the_event_loop(models: Path) -> None:
+    """Opened, asked and closed as a worker does."""
+    verifier = await Verifier.open(models)
+    chances = await verifier.chances(ASKED, [SAME, OTHER])
+    await verifier.aclose()
+    assert chances[0] > chances[1]
+
+
+def test_rare_words_weigh_more() -> None:
+    """The tokenizer ranks words by use, so that no table is needed: 'the' is first, 999 is a mark."""
+    light, mark, rare = weights(np.array([1996, 999, 25_000]))
+    assert light < mark < rare
+
+
+def test_an_unmatched_token_is_a_miss() -> None:
+    """One of two tokens is found fully, the other half."""
+    similarity = np.array([[1.0, 0.2], [0.1, 0.5]], dtype=np.float32)
+    numbers = coverage(similarity, np.ones(2, np.float32), np.array([True, False]))
+    assert numbers[0] == pytest.approx(0.75)
+    assert numbers[1] == pytest.approx(0.5)
+    assert tuple(numbers[-2:]) == (1.0, 0.5)
+
+
+def test_shared_words_in_other_parts_differ_in_context() -> None:
+    """Without a shared word there is nothing to tell."""
+    similarity = np.array([[0.9, 0.0], [0.0, 0.4]], dtype=np.float32)
+    assert contexts(similarity, np.eye(2, dtype=bool), np.ones(2, np.float32))[1] == pytest.approx(0.4)
+    assert contexts(similarity, np.zeros((2, 2), dtype=bool), np.ones(2, np.float32))[-1] == 0
+
+
+def test_an_exchange_of_places_is_an_inversion() -> None:
+    """Straight order has none, crossed order has all."""
+    heavy = np.ones(2, np.float32)
+    straight = order(np.eye(2, dtype=np.float32), heavy)
+    crossed = order(np.eye(2, dtype=np.float32)[::-1], heavy)
+    assert (straight[0], crossed[0]) == (0, 1)

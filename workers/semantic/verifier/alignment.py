@@ -1,0 +1,98 @@
+"""What of one question is found in the other, how alike, and in which order."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float32]
+Vector = NDArray[np.float32]
+
+_FIRST_WORD = 1996  # the tokenizer's ids below it are marks, digits and single letters
+_WORDS = 28_528  # from there on ids rank words by how often they are used
+_MARK_WEIGHT = 0.15
+_LEAST_WEIGHT = 0.1
+_WORST = 3
+_ALIGNED = 0.6  # similarity from which a best match is a match at all
+_CARRYING = 0.3  # weight from which a word's place matters
+
+
+def weights(ids: NDArray[np.int64]) -> Vector:
+    """How much each token says, 0.1 to 1: the rarer, the more; a word's rank stands in for its frequency."""
+    rank = np.log1p(np.maximum(ids - _FIRST_WORD + 1, 0)) / np.log(_WORDS)
+    weight = np.where(ids < _FIRST_WORD, _MARK_WEIGHT, np.maximum(rank, _LEAST_WEIGHT))
+    return weight.astype(np.float32)
+
+
+def coverage(similarity: Matrix, weight: Vector, shared: NDArray[np.bool_]) -> Vector:
+    """How well one side's tokens (rows) are found among the other's (columns), as ten numbers.
+
+    The weighted mean of best matches, the three heaviest misses, the three worst matches, all that was
+    missed, and the tokens that are not shared, by weight and by share.
+    """
+    best = similarity.max(axis=1)
+    missed = (1 - best) * weight
+    total = weight.sum()
+    alone = weight[~shared].sum()
+    return np.array(
+        [
+            (best * weight).sum() / total,
+            *_padded(np.sort(missed)[::-1][:_WORST], 0),
+            *_padded(np.sort(best)[:_WORST], 1),
+            missed.sum(),
+            alone,
+            alone / total,
+        ],
+        dtype=np.float32,
+    )
+
+
+def contexts(similarity: Matrix, same: NDArray[np.bool_], weight: Vector) -> Vector:
+    """How alike the shared tokens (rows against columns) are in their sentences, as five numbers.
+
+    A word that plays another part in its sentence means something else there. The weighted mean, the
+    worst, the two worst's mean, the heaviest loss, and the share of tokens that are shared.
+    """
+    shared = same.any(axis=1)
+    if not shared.any():
+        return np.array([0, 0, 0, 1, 0], dtype=np.float32)
+    alike = np.where(same, similarity, -1).max(axis=1)[shared]
+    heavy = weight[shared]
+    return np.array(
+        [
+            (alike * heavy).sum() / heavy.sum(),
+            alike.min(),
+            np.sort(alike)[:2].mean(),
+            ((1 - alike) * heavy).max(),
+            shared.mean(),
+        ],
+        dtype=np.float32,
+    )
+
+
+def order(similarity: Matrix, weight: Vector) -> Vector:
+    """How much the matched tokens (rows) have changed places, as five numbers.
+
+    The share of inversions by weight, whether there is any, their number's logarithm, and how often
+    neighbours stay neighbours or swap sides.
+    """
+    keep = (similarity.max(axis=1) > _ALIGNED) & (weight > _CARRYING)
+    places, heavy = similarity.argmax(axis=1)[keep], weight[keep]
+    count = len(places)
+    if count < 2:  # noqa: PLR2004 - one thing has no order
+        return np.zeros(5, dtype=np.float32)
+    pairs = np.triu(np.minimum(heavy[:, None], heavy[None, :]), 1)
+    inverted = np.triu(places[:, None] > places[None, :], 1)
+    steps = np.diff(places)
+    return np.array(
+        [
+            (inverted * pairs).sum() / pairs.sum(),
+            inverted.any(),
+            np.log1p(inverted.sum()),
+            (steps == 1).mean(),
+            (steps < 0).mean(),
+        ],
+        dtype=np.float32,
+    )
+
+
+def _padded(values: Vector, fill: float) -> Vector:
+    return np.pad(values, (0, _WORST - len(values)), constant_values=fill)

@@ -1,0 +1,76 @@
+"""A pair of questions as numbers, the same in both directions."""
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.semantic.guards import judge
+from workers.semantic.verifier.alignment import contexts, coverage, order, weights
+from workers.semantic.verifier.tokens import Tokens
+
+Vector = NDArray[np.float32]
+
+COUNT = 57
+"""Numbers that `features` gives."""
+
+
+def features(asked: Tokens, stored: Tokens) -> Vector:
+    """Measure a pair: float32 [57], the cosine first; the guards' verdicts are not in it.
+
+    Raises ValueError for a text without a token.
+    """
+    if not len(asked.ids) or not len(stored.ids):
+        raise ValueError("a text without a token")
+    ours, theirs = weights(asked.ids), weights(stored.ids)
+    words, meanings = asked.words @ stored.words.T, asked.meanings @ stored.meanings.T
+    same = asked.ids[:, None] == stored.ids[None, :]
+    here, there = same.any(axis=1), same.any(axis=0)
+    blend = (words + meanings) * np.float32(0.5)
+    return np.concatenate(
+        [
+            np.array([asked.mean @ stored.mean], dtype=np.float32),
+            *_both(coverage(meanings, ours, here), coverage(meanings.T, theirs, there)),
+            *_both(coverage(words, ours, here), coverage(words.T, theirs, there)),
+            _mean(contexts(meanings, same, ours), contexts(meanings.T, same.T, theirs)),
+            _mean(order(blend, ours), order(blend.T, theirs)),
+            _neighbours(asked.ids.tolist(), stored.ids.tolist()),
+        ]
+    )
+
+
+def verdicts(asked: str, stored: str) -> Vector:
+    """Which guards refuse the pair, as zeros and ones."""
+    return np.array([not verdict.passed for verdict in judge(asked, stored)], dtype=np.float32)
+
+
+def products(asked: Tokens, stored: Tokens) -> Vector:
+    """Where the two means differ and where they agree, per dimension: float32 [768]."""
+    return np.concatenate([np.abs(asked.mean - stored.mean), asked.mean * stored.mean])
+
+
+def _both(one: Vector, two: Vector) -> tuple[Vector, Vector]:
+    return np.minimum(one, two), np.maximum(one, two)
+
+
+def _mean(one: Vector, two: Vector) -> Vector:
+    return (one + two) * np.float32(0.5)
+
+
+def _neighbours(ours: list[int], theirs: list[int]) -> Vector:
+    """How many pairs of neighbours both have, and how long both are."""
+    here, there = set(pairwise(ours)), set(pairwise(theirs))
+    shorter, longer = sorted((len(ours), len(theirs)))
+    fewer, more = sorted((len(here), len(there)))
+    common = len(here & there)
+    return np.array(
+        [
+            common / max(1, fewer),
+            common / max(1, more),
+            shorter / longer,
+            np.log(shorter),
+            np.log(longer),
+            sorted(ours) == sorted(theirs),
+        ],
+        dtype=np.float32,
+    )

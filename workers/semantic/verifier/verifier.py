@@ -1,0 +1,127 @@
+"""The verifier as the worker sees it: pairs to chances, on a thread of its own."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.semantic.minilm.weights import installed
+from workers.semantic.verifier.features import features, products, verdicts
+from workers.semantic.verifier.head import Head
+from workers.semantic.verifier.tokens import TokenModel, Tokens
+
+REMEMBERED_TOKENS = 16_384
+"""Tokens of recent questions that are kept, 3 kB each: a popular entry is read once."""
+
+
+class VerifierError(Exception):
+    """No chance can be told; whoever asked goes on without."""
+
+
+class Pairs:
+    """The model and the head together; not for concurrent use."""
+
+    def __init__(self, model: TokenModel, head: Head) -> None:
+        self._model = model
+        self._head = head
+        self._recent: OrderedDict[str, Tokens] = OrderedDict()
+        self._remembered = 0
+
+    def chances(self, asked: str, stored: Sequence[str]) -> list[float]:
+        """The chance, 0 to 1, that one answer serves the asked question and each stored one.
+
+        A question without words, or longer than the model reads, has none: 0.
+        """
+        chances = [0.0] * len(stored)
+        question = self._read(asked)
+        others = [(i, text, self._read(text)) for i, text in enumerate(stored)]
+        judged = [(i, text, other) for i, text, other in others if _readable(question) and _readable(other)]
+        if judged:
+            numbers = [
+                np.concatenate([features(question, o), verdicts(asked, text)]) for _, text, o in judged
+            ]
+            multiplied = [products(question, other) for _, _, other in judged]
+            scores = self._head.scores(np.array(numbers), np.array(multiplied))
+            for (i, _, _), chance in zip(judged, self._head.chances(scores), strict=True):
+                chances[i] = float(chance)
+        return chances
+
+    def measured(self, asked: str, stored: str) -> tuple[float, float] | None:
+        """The pair's cosine by the local model, and its chance; None where the model cannot read one."""
+        one, two = self._read(asked), self._read(stored)
+        if not (_readable(one) and _readable(two)):
+            return None
+        return float(one.mean @ two.mean), self.chances(asked, [stored])[0]
+
+    def vector(self, text: str) -> NDArray[np.float32]:
+        """The text's unit vector by the local model, also of a text that it cannot read to its end."""
+        return self._read(text).mean
+
+    def cosine(self, one: str, other: str) -> float | None:
+        """The cosine of two texts by the local model; None where it cannot read one."""
+        ours, theirs = self._model.read(one), self._model.read(other)
+        return float(ours.mean @ theirs.mean) if _readable(ours) and _readable(theirs) else None
+
+    def _read(self, text: str) -> Tokens:
+        tokens = self._recent.pop(text, None)
+        if tokens is None:
+            tokens = self._model.read(text)
+            self._remembered += len(tokens.ids)
+        self._recent[text] = tokens
+        while self._remembered > REMEMBERED_TOKENS:
+            self._remembered -= len(self._recent.popitem(last=False)[1].ids)
+        return tokens
+
+
+class Verifier:
+    """Tells the chance that a stored answer serves a question, without holding up the event loop."""
+
+    def __init__(self, pairs: Pairs, executor: ThreadPoolExecutor) -> None:
+        self._pairs = pairs
+        self._executor = executor
+
+    @classmethod
+    async def open(cls, directory: Path) -> Self:
+        """Load the head and the local model, which is built if need be; raises VerifierError."""
+        executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="verifier")
+        loop = asyncio.get_running_loop()
+        try:
+            pairs = await loop.run_in_executor(executor, load, directory)
+        except Exception as error:
+            executor.shutdown(wait=False)
+            raise VerifierError(f"the verifier did not load: {type(error).__name__}") from error
+        return cls(pairs, executor)
+
+    async def chances(self, asked: str, stored: Sequence[str]) -> list[float]:
+        """The chance for each stored question, 0 to 1; raises VerifierError."""
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._executor, self._pairs.chances, asked, stored)
+        except Exception as error:
+            raise VerifierError(f"the verifier failed: {type(error).__name__}") from error
+
+    async def cosine(self, one: str, other: str) -> float | None:
+        """The cosine of any two texts; None where the model cannot read one. Raises VerifierError."""
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._executor, self._pairs.cosine, one, other)
+        except Exception as error:
+            raise VerifierError(f"the verifier failed: {type(error).__name__}") from error
+
+    async def aclose(self) -> None:
+        """Stop the thread once the pair it is at is done."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def load(directory: Path) -> Pairs:
+    """Load the model and the head on the calling thread; raises OSError and whatever a broken file causes."""
+    return Pairs(TokenModel.load(directory, installed()), Head.load())
+
+
+def _readable(tokens: Tokens) -> bool:
+    return tokens.whole and len(tokens.ids) > 0
