@@ -32,6 +32,12 @@ class Line(Struct, frozen=True):
     status: int = 200
 
 
+class TracedLine(Line, frozen=True):
+    """One that belongs to a trace."""
+
+    trace_id: str = ""
+
+
 class AccessLog:
     """Gathers lines for stderr; nothing is gathered where `ingress.access` does not log at `info`."""
 
@@ -43,9 +49,13 @@ class AccessLog:
         self._shown = ""
         self.wanted = logging.getLogger("ingress.access").isEnabledFor(logging.INFO)
 
-    def add(self, request_id: str, endpoint: str, ms: float, key: str, cache: str) -> None:
-        """Gather one line."""
+    def add(
+        self, request_id: str, endpoint: str, ms: float, key: str, cache: str, trace_id: str = ""
+    ) -> None:
+        """Gather one line; '' for a request without a trace."""
         line = Line(self._now(), request_id, endpoint, round(ms, 2), key, cache)
+        if trace_id:
+            line = TracedLine(**msgspec.structs.asdict(line), trace_id=trace_id)
         self._lines.append(self._encode(line))
         if len(self._lines) == 1:
             self._loop.call_later(SOON_S, self.write)

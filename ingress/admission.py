@@ -14,7 +14,7 @@ from ingress.local_rate import LocalRate
 from ingress.lookup import CacheLookup
 from ingress.rate import Rate, refusal
 from shared.cache import Found, find_call, read_found
-from shared.clients import Client
+from shared.clients import SHARED_TENANT, Client
 from shared.job_records import Record, read_record
 from shared.redis import keys
 from shared.redis.connect import translated
@@ -96,11 +96,17 @@ class Admission:
 
     async def find(self, client: Client, entry_id: str) -> Found:
         """Read one of the client's entries by its id; UNKNOWN when nobody can tell."""
-        call = find_call(entry_id, client.tenant)
+        return await self._find(find_call(entry_id, client.tenant))
+
+    async def _find(self, call: Call) -> Found:
         if self._lookup is not None:
             return await self._lookup.find(call)
         async with self._in_time():
             return read_found(await script("find_entry").run(self._queue, *call))
+
+    async def find_shared(self, fingerprint: str) -> Found:
+        """Read what all tenants may have by a question's identity beyond its tenant; UNKNOWN as `find`."""
+        return await self._find(find_call(fingerprint, SHARED_TENANT))
 
     async def admit_and_read(self, client: Client, job_id: str) -> tuple[Rate, Record | None]:
         """Look at the bucket and read a job with its outcome; polling costs no tokens."""

@@ -69,6 +69,9 @@ async def begin(
                 entry.job_id, partial(refresh, ctx, client, question, entry, exchange.request_id)
             )
         return stored.served(ctx, client, entry, now_ms, stored.AT_ONCE[stage])
+    everybodys = await stored.everybodys(ctx, client, question, identity, found, now_ms)
+    if everybodys is not None:
+        return stored.served(ctx, client, everybodys, now_ms, "")
     if question.only_if_cached:
         raise stored.nothing(found)
     exchange.rate = await ctx.admission.admit_miss(client) or exchange.rate

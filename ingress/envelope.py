@@ -55,11 +55,10 @@ class Envelope:
         scope[SCOPE_KEY] = exchange  # type: ignore[literal-required]
         logs.request_id.set(exchange.request_id)
         traceparent.current.set(traceparent.valid(asked.get(traceparent.HEADER, "")))
-        begins = (exchange.looked is not None and exchange.looked.traced) or tracing.begins()
         if scope["path"] in QUIET:
             await self._answer(exchange, tracing.NOTHING, scope, receive, send)
             return
-        with tracing.span("request", "server", root=begins) as span:
+        with tracing.span("request", "server", root=tracing.begins()) as span:
             await self._answer(exchange, span, scope, receive, send)
 
     async def _answer(
@@ -91,7 +90,8 @@ class Envelope:
                 self._routes.count(exchange.endpoint, status, elapsed_s)
                 _log(scope, exchange, status, elapsed_s)
                 if span.recorded:
-                    describe(span, scope, exchange, status)
+                    method = str(scope.get("method"))
+                    describe(span, method, exchange.endpoint, status, exchange.request_id, exchange.log)
 
     async def _charge(self, exchange: Exchange) -> None:
         """Take a token for a known key's request that was refused before it came to admission."""

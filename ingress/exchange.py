@@ -21,8 +21,6 @@ class Looked(Struct, frozen=True):
 
     identity: str
     brought: tuple[Rate, Found] | Exception
-    traced: bool = False
-    """Whether it was passed on because a trace of it is to be kept."""
 
 
 @dataclass(slots=True)

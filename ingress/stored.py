@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping
 
+import msgspec
+
 from ingress.asked import ExactHit, Question
 from ingress.context import IngressContext
+from ingress.submitting import shared_of
 from shared import metrics
 from shared.cache import Found
-from shared.clients import Client
+from shared.clients import SHARED_TENANT, Client
 from shared.errors import CacheMiss, CircuitOpen, Draining, QueueFull, QueueTooSlow, RedisUnavailable
-from shared.freshness import Stage, freshness
+from shared.freshness import Stage, freshness, stage_of
 from shared.providers import sellers_of
+from shared.shared_scope import may_serve
 from shared.wire.entry import Entry
 
 EXACT_HITS = metrics.cache_hits.labels("exact")
@@ -28,6 +32,24 @@ def served(ctx: IngressContext, client: Client, entry: Entry, now_ms: int, stale
     ctx.savings.add(client, entry.answer, "stale" if stale else "exact")
     ctx.entry_hits.count(entry.id)
     return ExactHit(entry, freshness(entry, now_ms), stale)
+
+
+async def everybodys(
+    ctx: IngressContext, client: Client, question: Question, identity: str, found: Found, now_ms: int
+) -> Entry | None:
+    """The fresh answer that all tenants may have, unless this one has purged its own to the question.
+
+    It looks like the tenant's own, by which it can be purged in turn. Raises RedisUnavailable.
+    """
+    everybodys_identity = shared_of(ctx, question)
+    if not everybodys_identity or not question.policy.read:
+        return None
+    entry = (await ctx.admission.find_shared(everybodys_identity)).entry
+    if entry is None or not may_serve(entry, found.purged_ms):
+        return None
+    if stage_of(entry, SHARED_TENANT, question.policy, ctx.settings, now_ms) != "fresh":
+        return None
+    return msgspec.structs.replace(entry, id=identity, job_id=f"{identity}.0", tenant=client.tenant)
 
 
 def nothing(found: Found) -> CacheMiss | RedisUnavailable:

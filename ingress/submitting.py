@@ -14,6 +14,7 @@ from shared.clients import Client
 from shared.errors import QueueFull, QueueTooSlow, TokensUsedUp, TooManyJobs
 from shared.fingerprint import partition
 from shared.settings import Settings
+from shared.shared_scope import shared_identity
 from shared.submissions import Quota, Submission, Submitted, polled_by
 from shared.wire.completion import Completion
 from shared.wire.job import Job, encode_payload
@@ -73,6 +74,7 @@ def submission_of(
         priority=question.priority,
         key_id=client.key_id,
         traceparent=traceparent.current.get(),
+        shared=shared_of(ctx, question),
     )
     return Submission(
         flight_id=flight,
@@ -94,6 +96,13 @@ def submission_of(
         quota=quota_of(ctx, client, question.completion),
         reservation=budgeting.reservation(client, question.completion, ctx.settings, queues=len(ctx.jobs)),
     )
+
+
+def shared_of(ctx: IngressContext, question: Question) -> str:
+    """The question's identity whoever asks it; '' when its answer is not to be shared."""
+    if ctx.settings.shared_after_tenants == 0:
+        return ""
+    return shared_identity(ctx.fingerprint_secret, question.completion, question.policy)
 
 
 def quota_of(ctx: IngressContext, client: Client, completion: Completion | None) -> Quota:

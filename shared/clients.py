@@ -26,6 +26,8 @@ DEFAULT_TIER = "default"
 ENVIRONMENT_PEPPER = b"sentinel/api-key"
 """The environment's keys are looked up in memory, where their HMAC needs no secret of its own."""
 DEFAULT_TENANT = "default"
+SHARED_TENANT = "*"
+"""Whose shared answers are, for purges and in the list of entries; no key can be of it."""
 MIN_KEY_LENGTH = 8
 
 
@@ -86,6 +88,8 @@ def _client(item: str, role: Role, variable: str) -> tuple[bytes, Client]:
     tenant, colon, key = item.rpartition(":")
     if colon and not tenant:
         raise BadSetting(variable, "has a key with an empty tenant before the colon")
+    if tenant == SHARED_TENANT:
+        raise BadSetting(variable, f"has a key of the tenant {SHARED_TENANT!r}, which stands for all of them")
     if len(key) < MIN_KEY_LENGTH:
         raise BadSetting(variable, f"has a key shorter than {MIN_KEY_LENGTH} characters")
     digest = digest_of(key, ENVIRONMENT_PEPPER)

@@ -25,6 +25,11 @@ def fingerprint(secret: bytes, scope: str, completion: Completion) -> str:
     return _digest(secret, ("request", scope, *_parts(completion, question="shown")))
 
 
+def shared_fingerprint(secret: bytes, completion: Completion) -> str:
+    """The identity of a request whoever asks it; equal to nobody's within a scope."""
+    return _digest(secret, ("shared", *_parts(completion, question="shown")))
+
+
 def partition(secret: bytes, scope: str, completion: Completion) -> str:
     """The identity of everything but the question: only within it may questions match by meaning.
 

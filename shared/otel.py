@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Final
@@ -85,10 +86,16 @@ class OtelTracer:
         self._tracer = self._provider.get_tracer("sentinel")
 
     @contextlib.contextmanager
-    def span(self, name: str, kind: Kind, parent: str, attributes: Attributes) -> Iterator[OtelSpan]:
-        """Begin a span under a parent, '' for none, and end it with the block."""
+    def span(
+        self, name: str, kind: Kind, parent: str, attributes: Attributes, age_s: float = 0.0
+    ) -> Iterator[OtelSpan]:
+        """Begin a span under a parent, '' for none, and end it with the block; it is `age_s` old already."""
         span = self._tracer.start_span(
-            name, context=_context(parent), kind=KINDS[kind], attributes=dict(attributes)
+            name,
+            context=_context(parent),
+            kind=KINDS[kind],
+            attributes=dict(attributes),
+            start_time=time.time_ns() - int(age_s * 1e9),
         )
         begun = OtelSpan(span)
         try:

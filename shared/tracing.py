@@ -45,9 +45,12 @@ class Tracer(Protocol):
     content: bool
 
     def span(
-        self, name: str, kind: Kind, parent: str, attributes: Attributes
+        self, name: str, kind: Kind, parent: str, attributes: Attributes, age_s: float
     ) -> AbstractContextManager[Span]:
-        """Begin a span under a parent, '' for a new trace, and end it with the block."""
+        """Begin a span under a parent, '' for a new trace, and end it with the block.
+
+        `age_s` is for how long it had been under way before anybody knew that it would be collected.
+        """
 
     def close(self) -> None:
         """Hand over what has been collected."""
@@ -85,7 +88,12 @@ def with_content() -> bool:
 
 @contextlib.contextmanager
 def span(
-    name: str, kind: Kind = "internal", attributes: Attributes | None = None, *, root: bool = False
+    name: str,
+    kind: Kind = "internal",
+    attributes: Attributes | None = None,
+    *,
+    root: bool = False,
+    age_s: float = 0.0,
 ) -> Iterator[Span]:
     """Collect the block as a span under the current one; what it raises is noted, by its kind alone.
 
@@ -95,7 +103,7 @@ def span(
     if _tracer is None or not (traceparent.is_kept(parent) or (root and not parent)):
         yield NOTHING
         return
-    with _tracer.span(name, kind, parent, attributes or {}) as begun:
+    with _tracer.span(name, kind, parent, attributes or {}, age_s) as begun:
         token = traceparent.current.set(begun.traceparent)
         try:
             yield begun

@@ -21,6 +21,7 @@ from shared.rates import Rates
 from shared.redis import connect
 from shared.redis.roles import examine
 from shared.settings import Settings
+from shared.shared_scope import SharedScope
 from workers.committer import Committer
 from workers.lessons import Lessons
 from workers.providers.buying import Buyer
@@ -52,6 +53,7 @@ class WorkerContext(Struct, frozen=True, kw_only=True):
     lessons: Lessons
     rates: Rates
     entry_hits: EntryHits
+    shared_scope: SharedScope
 
 
 @asynccontextmanager
@@ -105,6 +107,7 @@ async def worker_context(settings: Settings) -> AsyncIterator[WorkerContext]:
             lessons=lessons,
             rates=Rates(redis),
             entry_hits=EntryHits(cache),
+            shared_scope=SharedScope(cache, entries, settings.shared_after_tenants),
         )
 
 

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from shared.cache import EntryStore
 from shared.redis import keys
+from shared.shared_scope import SharedScope
 from shared.wire.entry import Commit, decode_commit
 
 logger = logging.getLogger(__name__)
@@ -24,9 +25,10 @@ IDLE_PAUSE_S = 1.0
 class Outbox:
     """The commits that one queue Redis still owes the cache."""
 
-    def __init__(self, redis: Redis, entries: EntryStore) -> None:
+    def __init__(self, redis: Redis, entries: EntryStore, shared_scope: SharedScope) -> None:
         self._redis = redis
         self._entries = entries
+        self._shared_scope = shared_scope
         self._rung = asyncio.Event()
         self._trouble = ""
 
@@ -68,7 +70,8 @@ class Outbox:
 
     async def _apply(self, commit: Commit) -> None:
         try:
-            await self._entries.apply(commit)
+            if await self._entries.apply(commit):
+                await self._shared_scope.bought(commit)
         except ResponseError as error:
             # Its kinds pass, as a full Redis does; the plain one says that this commit can never be applied.
             if type(error) is not ResponseError:

@@ -40,7 +40,7 @@ def settlement(
     if isinstance(outcome, Completed) and job and _may_store(job, outcome, settings):
         entry = _entry(claimed, job, outcome, settings, started_ms, now_ms)
         outcome = msgspec.structs.replace(outcome, entry_expires_at_ms=entry.fresh_until_ms)
-        commit = entry_wire.encode(_commit(claimed, entry, answered.vector, partition, job.key_id))
+        commit = entry_wire.encode(_commit(claimed, entry, answered.vector, partition, job))
     result = encode_result(_result(claimed, outcome, started_ms, now_ms))
     return Settlement(
         state=_state(outcome),
@@ -143,9 +143,16 @@ def _entry(
     )
 
 
-def _commit(claimed: Claimed, entry: Entry, vector: bytes | None, partition: str, key_id: str) -> Commit:
+def _commit(claimed: Claimed, entry: Entry, vector: bytes | None, partition: str, job: Job) -> Commit:
     row = None if vector is None else IndexRow(vector=vector, expires_at_ms=entry.expires_at_ms)
-    return Commit(fence=claimed.token, entry=entry, partition=partition, row=row, key_id=key_id)
+    return Commit(
+        fence=claimed.token,
+        entry=entry,
+        partition=partition,
+        row=row,
+        key_id=job.key_id,
+        shared=job.shared,
+    )
 
 
 def _result(claimed: Claimed, outcome: Outcome, started_ms: int, now_ms: int) -> Result:

@@ -11,7 +11,8 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -63,7 +64,7 @@ class SentinelWorker(Worker):
             reply_s=2 * settings.redis_timeout_s,
         )
         self._taking = Taking(context, self._leases, self._start)
-        self._outbox = Outbox(context.redis, context.entries)
+        self._outbox = Outbox(context.redis, context.entries, context.shared_scope)
         self._heartbeats = Heartbeats(context.redis)
         # Read from disk, so once and not with every beat.
         self._version = version("sentinel-gateway")
@@ -88,19 +89,20 @@ class SentinelWorker(Worker):
         with contextlib.suppress(RedisError, OSError):
             # Before anybody hears of this worker: it could already be needed to notice another's death.
             await self._reaper.look()
+        blocking = self._context.blocking
         background = [
             asyncio.create_task(self._supervise(loop), name=name)
             for name, loop in (
-                ("leases", self._leases.keep()),
-                ("outbox", self._outbox.run()),
-                ("heartbeat", self._beat()),
-                ("rates", self._context.rates.run()),
-                ("hits", self._context.entry_hits.run()),
-                ("control", control.listen(self._context.blocking, self._context.worker_id, self._leases)),
-                ("reaper", self._reaper.run()),
+                ("leases", self._leases.keep),
+                ("outbox", self._outbox.run),
+                ("heartbeat", self._beat),
+                ("rates", self._context.rates.run),
+                ("hits", self._context.entry_hits.run),
+                ("control", partial(control.listen, blocking, self._context.worker_id, self._leases)),
+                ("reaper", self._reaper.run),
             )
         ]
-        taking = asyncio.create_task(self._supervise(self._taking.run()), name="taking")
+        taking = asyncio.create_task(self._supervise(self._taking.run), name="taking")
         logger.info("worker ready", extra={"worker": self._context.worker_id, "slots": self.max_jobs})
         await self._stopping.wait()
         await cancel([taking])
@@ -112,9 +114,9 @@ class SentinelWorker(Worker):
             await self._context.entry_hits.write()
             await self._heartbeats.end(self._context.worker_id)
 
-    async def _supervise(self, loop: Coroutine[Any, Any, None]) -> None:
+    async def _supervise(self, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
-            await loop
+            await loop()
         except Exception:
             # Without its loops a worker only looks alive: better to stop and be restarted.
             logger.exception("background loop broke, stopping")

@@ -5,6 +5,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from shared import traceparent
+
 JSON: Final = b"application/json"
 _READ: Final = {
     b"x-api-key": 0,
@@ -14,11 +16,12 @@ _READ: Final = {
     b"x-request-id": 4,
     b"accept": 5,
     b"content-type": 6,
+    traceparent.HEADER.encode(): 7,
 }
 _ELSEWHERE: Final = dict.fromkeys(
     (
         *(b"idempotency-key", b"expect", b"upgrade", b"content-encoding", b"transfer-encoding"),
-        *(b"last-event-id", b"traceparent", b"tracestate"),
+        b"last-event-id",
     ),
     -1,
 )
@@ -34,6 +37,7 @@ class Said(Struct, frozen=True):
     prefer: bytes
     cache_control: bytes
     request_id: bytes
+    traceparent: bytes
 
 
 def read(headers: Iterable[tuple[bytes, bytes]]) -> Said | None:
@@ -49,7 +53,8 @@ def read(headers: Iterable[tuple[bytes, bytes]]) -> Said | None:
         if place < 0 or found[place] is not None:
             return None
         found[place] = value
-    api_key, authorization, prefer, cache_control, request_id, accept, content_type = found
+    api_key, authorization, prefer, cache_control, request_id, accept, content_type, trace = found
     if content_type is None or content_type.partition(b";")[0] != JSON or (accept and b"event" in accept):
         return None
-    return Said(api_key or b"", authorization or b"", prefer or b"", cache_control or b"", request_id or b"")
+    asked_by = (api_key or b"", authorization or b"")
+    return Said(*asked_by, prefer or b"", cache_control or b"", request_id or b"", trace or b"")

@@ -17,6 +17,7 @@ from ingress.access_log import AccessLog
 from ingress.authentication import presented_key
 from ingress.context import IngressContext
 from ingress.exchange import Looked
+from ingress.request_span import describe
 from ingress.shortcut import headers
 from ingress.shortcut.headers import Said
 from ingress.shortcut.leases import Leases
@@ -24,13 +25,14 @@ from ingress.shortcut.looking import Looking, Seen
 from ingress.shortcut.prepared import Prepared, prepare
 from ingress.shortcut.recipes import Recipe, Recipes
 from ingress.shortcut.ways import WAYS
-from shared import tracing
+from shared import traceparent, tracing
 from shared.cache import UNKNOWN, read_found
 from shared.clients import Client
 from shared.errors import SentinelError
 
 logger = logging.getLogger(__name__)
 
+OK: Final = 200
 SCOPE: Final = "query"
 """The scope of a key that all routes with a shortcut need."""
 
@@ -130,10 +132,10 @@ class Shortcut:
             prepared = self._prepared(asking, seen)
             if prepared is None or isinstance(seen, Exception):
                 asking.request.pass_on(self._looked(asking.recipe.identity, seen))
-            elif tracing.begins():
-                asking.request.pass_on(self._looked(asking.recipe.identity, seen, traced=True))
+            elif (begins := tracing.begins()) or asking.said.traceparent:
+                self._answer_in_trace(asking, seen, prepared, begins=begins)
             else:
-                self._answer(asking, seen, prepared)
+                self._answer(asking, seen, prepared, tracing.NOTHING)
         except Exception:
             logger.exception("the shortcut broke")
             asking.request.pass_on(None)
@@ -153,13 +155,25 @@ class Shortcut:
             )
         return prepared
 
-    def _answer(self, asking: _Asking, seen: Seen, prepared: Prepared) -> None:
-        client = asking.client
+    def _answer_in_trace(self, asking: _Asking, seen: Seen, prepared: Prepared, *, begins: bool) -> None:
+        given = traceparent.valid(asking.said.traceparent.decode("latin-1"))
+        token = traceparent.current.set(given)
+        try:
+            age_s = time.perf_counter() - asking.started
+            with tracing.span("request", "server", root=begins, age_s=age_s) as span:
+                self._answer(asking, seen, prepared, span)
+        finally:
+            traceparent.current.reset(token)
+
+    def _answer(self, asking: _Asking, seen: Seen, prepared: Prepared, span: tracing.Span) -> None:
+        client, place = asking.client, traceparent.current.get()
         asked_id = request_id.of(asking.said.request_id.decode("latin-1"))
         duration_s = time.perf_counter() - asking.started
         head = b"%bx-request-id: %b\r\n%bserver-timing: total;dur=%.2f\r\n" % (
             *(prepared.head, asked_id.encode(), rate.lines(seen.rate), duration_s * 1000),
         )
+        if place:
+            head += b"%b: %b\r\n" % (traceparent.RESPONSE_HEADER.encode(), place.encode())
         asking.request.answer(head, prepared.body)
         self._recipes.keep(asking.recipe)
         if self._lease_s and not seen.remembered:
@@ -169,9 +183,12 @@ class Shortcut:
         self._ctx.entry_hits.count(asking.recipe.identity)
         self._ctx.tally.add(asking.path, duration_s, prepared.cost)
         if self._log.wanted:
-            self._log.add(asked_id, asking.path, duration_s * 1000, client.key_id, prepared.cache)
+            trace_id = traceparent.trace_id(place)
+            self._log.add(asked_id, asking.path, duration_s * 1000, client.key_id, prepared.cache, trace_id)
+        if span.recorded:
+            describe(span, "POST", asking.path, OK, asked_id, {"cache": prepared.cache})
 
-    def _looked(self, identity: str, seen: Seen | Exception, *, traced: bool = False) -> Looked | None:
+    def _looked(self, identity: str, seen: Seen | Exception) -> Looked | None:
         """What the long way need not ask again; None when it had better."""
         if isinstance(seen, NoScriptError) or (
             isinstance(seen, Exception) and self._ctx.admission.decides_alone
@@ -181,4 +198,4 @@ class Shortcut:
         if isinstance(seen, Exception):
             return Looked(identity, seen)
         found = read_found((seen.data, seen.purged)) if seen.known else UNKNOWN
-        return Looked(identity, (seen.rate, found), traced)
+        return Looked(identity, (seen.rate, found))

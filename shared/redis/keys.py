@@ -429,6 +429,14 @@ def entry(fingerprint: str) -> str:
     return f"sentinel:entry:{fingerprint}"
 
 
+def buyers(fingerprint: str) -> str:
+    """zset: tenants that have bought an answer to a question → when, in Redis ms; lives as the answer.
+
+    Only under SENTINEL_SHARED_AFTER_TENANTS. Evicted, they are counted anew.
+    """
+    return f"sentinel:buyers:{fingerprint}"
+
+
 def key_writes(key_id: str) -> str:
     """string: answers that a key has added to the cache in its current hour; lives an hour from the first.
 

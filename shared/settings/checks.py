@@ -30,11 +30,17 @@ def _check_embedder(settings: Settings) -> None:
         raise BadSetting("SENTINEL_EMBEDDER_BASE_URL", trouble)
 
 
+def _check_shared_scope(settings: Settings) -> None:
+    if settings.shared_after_tenants == 1:
+        raise BadSetting("SENTINEL_SHARED_AFTER_TENANTS", "must be 0 or at least 2: one tenant's are its own")
+
+
 def check_together(settings: Settings) -> None:
     """Raise BadSetting for values that are well formed but make no sense together."""
     if settings.prices_file is not None:
         prices.read_own(settings.prices_file)
     _check_shards(settings)
+    _check_shared_scope(settings)
     if settings.admin_port == settings.port:
         raise BadSetting("SENTINEL_ADMIN_PORT", "is SENTINEL_PORT; choose another, or 0 for none")
     if settings.rate_without_redis == "local" and settings.cache_url == settings.redis_url:

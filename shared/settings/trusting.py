@@ -56,6 +56,13 @@ class TrustSettings:
             "0: any number; what is beyond is answered and not kept"
         ),
     ] = 10_000
+    shared_after_tenants: Annotated[
+        Annotated[int, Meta(ge=0, le=1_000_000)],
+        Meta(
+            description="how many tenants must have bought an answer to a question, each on its own, before "
+            "all have it; 0: no tenant ever has another's; see docs/SECURITY.md before changing it"
+        ),
+    ] = 0
     shadow_policy: Annotated[
         Literal["none", "cosine", "guards", "verified"],
         Meta(

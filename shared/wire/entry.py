@@ -53,7 +53,7 @@ class IndexChange(Struct, frozen=True, kw_only=True):
 class Commit(Struct, frozen=True, kw_only=True):
     """What a settle owes the cache: an entry and, if it was embedded, its place in the index.
 
-    `key_id` is the API key that it was bought for.
+    `key_id` is the API key that it was bought for, `shared` the question's identity whoever asks it.
     """
 
     fence: str
@@ -61,6 +61,7 @@ class Commit(Struct, frozen=True, kw_only=True):
     partition: str
     row: IndexRow | None = None
     key_id: str = ""
+    shared: str = ""
 
 
 encode = msgspec.msgpack.Encoder().encode

@@ -43,7 +43,8 @@ class Job(Struct, frozen=True, kw_only=True):
     """One flight's work; N twins share it.
 
     `partition` names the index in which its question may match by meaning; `key_id` is the key that started
-    the flight and pays for it; `traceparent` is where in a trace that was, '' for none.
+    the flight and pays for it; `traceparent` is where in a trace that was, '' for none. `shared` is the
+    question's identity whoever asks it, '' when its answer is not to be shared.
     """
 
     v: Annotated[int, Meta(ge=1, le=VERSION)] = VERSION
@@ -57,6 +58,7 @@ class Job(Struct, frozen=True, kw_only=True):
     key_id: str = ""
     check: Check | None = None
     traceparent: str = ""
+    shared: str = ""
 
 
 class Payload(Struct, frozen=True):

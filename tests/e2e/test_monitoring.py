@@ -336,6 +336,26 @@ def test_spans_say_what_happened_and_nothing_of_what_was_asked(traced: dict[str,
     assert USER_KEY not in told
 
 
+def test_an_exact_hit_is_traced_on_the_shortcut(watched: Watched, traced: dict[str, Collected]) -> None:
+    """Its span is the caller's child, says that it was a hit, and its log line joins on the trace."""
+    trace, key = TRACE[::-1], f"00-{TRACE[::-1]}-{CALLERS_SPAN}"
+    with watched.stack.client() as http:
+        hit = http.post(
+            "/v1/query",
+            json={"prompt": f"Who invented the {SECRET}?"},
+            headers={"traceparent": f"{key}-01"},
+        )
+    assert hit.headers["x-sentinel-cache"] == "exact"
+    wait_until(lambda: watched.collector.of(trace), "the span has come")
+    span = watched.collector.of(trace)["POST /v1/query"]
+    assert hit.headers["traceresponse"] == f"00-{trace}-{span.span_id}-01"
+    assert span.parent_id == CALLERS_SPAN
+    assert span.attributes["sentinel.cache"] == hit.headers["x-sentinel-cache"]
+    wait_until(lambda: trace in watched.stack.logs(), "its line is written")
+    [line] = [msgspec.json.decode(line) for line in watched.stack.logs().splitlines() if trace in line]
+    assert line["request_id"] == span.attributes["sentinel.request_id"]
+
+
 def test_logs_join_on_request_job_and_trace(watched: Watched, traced: dict[str, Collected]) -> None:
     """Whoever has one of the three finds the others, on either side of the queue."""
     lines = [msgspec.json.decode(line) for line in watched.stack.logs().splitlines() if TRACE in line]

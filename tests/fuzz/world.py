@@ -22,8 +22,9 @@ NEAR = {prompt: f"{prompt}, please" for prompt in PROMPTS}
 class World:
     """An application with a provider that never gives the same answer twice."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, **settings: Any) -> None:
         self._url = url
+        self._settings = settings
         self._loop = asyncio.new_event_loop()
         self._stack = AsyncExitStack()
         self._examples = count()
@@ -58,7 +59,7 @@ class World:
         return tenant, key
 
     async def _start(self) -> None:
-        settings = settings_for(self._url, key_recheck_s=1e-9, redis_timeout_s=30.0)
+        settings = settings_for(self._url, key_recheck_s=1e-9, redis_timeout_s=30.0, **self._settings)
         self.served = await self._stack.enter_async_context(gateway(settings))
         worker = await self._stack.enter_async_context(working(settings))
         embedder = cast("FakeEmbedder", worker.semantic._embedder)

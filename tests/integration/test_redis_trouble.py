@@ -20,6 +20,7 @@ from shared.redis.roles import examine
 from shared.redis.scripts import run_pipeline, script
 from shared.settings import Settings
 from shared.settlements import Settled
+from shared.shared_scope import SharedScope
 from shared.wire.entry import Commit, Entry, encode
 from shared.wire.outcome import Answer, Usage
 from tests.support.jobs import settlement, submission
@@ -238,7 +239,7 @@ async def test_the_outbox_keeps_commits_until_the_cache_is_back(
 ) -> None:
     """Away or read-only: none is lost, and none waits for a restart of the worker."""
     await redis.xadd(keys.outbox(), {"commit": encode(Commit(fence="1", entry=ENTRY, partition="p"))})
-    outbox = Outbox(redis, EntryStore(ours))
+    outbox = Outbox(redis, EntryStore(ours), SharedScope(ours, EntryStore(ours), 0))
 
     async def interrupted(times: int = 1) -> bool:
         return sum("outbox interrupted" in record.getMessage() for record in caplog.records) >= times

@@ -19,6 +19,7 @@ from shared.rates import Rates
 from shared.redis import connect
 from shared.retry_budget import RetryBudget
 from shared.settings import Settings
+from shared.shared_scope import SharedScope
 from shared.tasks import cancel
 from shared.wire.completion import Completion
 from shared.wire.outcome import Answer, Usage
@@ -148,6 +149,7 @@ async def context(
         lessons=lessons,
         rates=Rates(redis),
         entry_hits=EntryHits(redis),
+        shared_scope=SharedScope(redis, entries, settings.shared_after_tenants),
     )
     await lessons.aclose()
     for client in (redis, blocking, following):

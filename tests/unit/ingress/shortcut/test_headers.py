@@ -18,9 +18,10 @@ def test_what_matters_is_read_and_the_rest_is_ignored() -> None:
         (b"x-request-id", b"r"),
         (b"accept", b"*/*"),
         (b"content-type", b"application/json; charset=utf-8"),
+        (b"traceparent", b"00-t-s-01"),
     ]
-    assert read(headers) == Said(b"k", b"", b"wait=3", b"max-age=5", b"r")
-    assert read([JSON, (b"authorization", b"Bearer k")]) == Said(b"", b"Bearer k", b"", b"", b"")
+    assert read(headers) == Said(b"k", b"", b"wait=3", b"max-age=5", b"r", b"00-t-s-01")
+    assert read([JSON, (b"authorization", b"Bearer k")]) == Said(b"", b"Bearer k", b"", b"", b"", b"")
 
 
 @pytest.mark.parametrize(
