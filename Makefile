@@ -28,8 +28,9 @@ chaos: .venv/.ready ## break real processes under load and check what was promis
 # Each fails at the first request that is answered with a 5xx, or the first thing that shows to another tenant.
 CASES ?= 100000
 STEPS ?= 100000
-fuzz: .venv/.ready ## send malformed requests, and let two tenants do what they like (CASES, STEPS, SEED)
-	@$(BIN)/python -m tests.fuzz --cases $(CASES) --steps $(STEPS) --seed $(SEED)
+TRIES ?= 200
+fuzz: .venv/.ready ## malformed requests, TRIES at each operation, two tenants who do what they like (CASES, STEPS, SEED)
+	@$(BIN)/python -m tests.fuzz --cases $(CASES) --tries $(TRIES) --steps $(STEPS) --seed $(SEED)
 
 # DATA is a folder of labelled pairs (docs/QUALITY.md); without it the shipped samples are measured.
 DATA ?= $(SENTINEL_QUALITY_DATA)

@@ -15,6 +15,7 @@ from ingress.api.batches import cancel_batch, create_batch, list_batches, read_b
 from ingress.api.bound import show_bound
 from ingress.api.cache import delete_entry, purge_cache
 from ingress.api.chat import complete_chat, read_completion
+from ingress.api.described import complete
 from ingress.api.embeddings import create_embeddings
 from ingress.api.events import follow_job
 from ingress.api.feedback import give_feedback
@@ -80,6 +81,7 @@ def build(ctx: IngressContext) -> ASGIApp:
         # Its default logging set-up would replace ours.
         logging_config=None,
     )
+    complete(app.openapi_schema)
     return Envelope(app, ctx.drain, ctx.admission, ctx.settings)
 
 
@@ -100,7 +102,11 @@ def _sentinel_error(request: Request[Any, Any, Any], error: SentinelError) -> Re
 
 
 def _http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    return problem_response(request, translate(error))
+    answer = problem_response(request, translate(error))
+    if allowed := (error.headers or {}).get("allow"):
+        # RFC 9110, 15.5.6: a 405 names what the address does take.
+        answer.headers["Allow"] = allowed
+    return answer
 
 
 def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

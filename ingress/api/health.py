@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Mapping
 from typing import Any, Final, Literal
 
 import msgspec
-from litestar import Response, get
+from litestar import MediaType, Response, get
 from litestar.di import NamedDependency
+from litestar.openapi import ResponseSpec
 from litestar.params import FromQuery
 
 from ingress.authentication import needs
@@ -26,13 +27,28 @@ DEADLINE_S: Final = 0.9
 _NOTHING: Final = keys.job("readiness")
 
 
-@get("/livez", opt=needs("open"), summary="Is the process alive?", tags=["operations"])
+@get(
+    "/livez",
+    opt=needs("open"),
+    summary="Is the process alive?",
+    tags=["operations"],
+    responses={OK: ResponseSpec(dict[str, str], description="It is.")},
+)
 async def livez() -> Response[bytes]:
     """Answer 200 as long as the process runs; looks at nothing else."""
     return Response(b'{"status":"ok"}', media_type="application/json")
 
 
-@get(["/readyz", "/health"], opt=needs("open"), summary="Can it serve?", tags=["operations"])
+@get(
+    ["/readyz", "/health"],
+    opt=needs("open"),
+    summary="Can it serve?",
+    tags=["operations"],
+    responses={
+        OK: ResponseSpec(dict[str, Any], description="It can: `ok` or `degraded`."),
+        UNAVAILABLE: ResponseSpec(dict[str, Any], description="It cannot."),
+    },
+)
 async def readyz(
     ctx: NamedDependency[IngressContext], verbose: FromQuery[str | None] = None
 ) -> Response[bytes]:
@@ -66,7 +82,11 @@ async def readyz(
 
 
 @get(
-    "/metrics", opt=needs("open", unless="metrics_access"), summary="Prometheus metrics", tags=["operations"]
+    "/metrics",
+    opt=needs("open", unless="metrics_access"),
+    summary="Prometheus metrics",
+    tags=["operations"],
+    responses={OK: ResponseSpec(str, description="In Prometheus' text format.", media_type=MediaType.TEXT)},
 )
 async def show_metrics(ctx: NamedDependency[IngressContext]) -> Response[bytes]:
     """Return the metrics of every process that shares this machine's directory."""

@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz`: malformed requests and two tenants, for as long as one likes."""
+"""`python -m tests.fuzz`: malformed requests, every operation, and two tenants, for as long as one likes."""
 
 import argparse
 import asyncio
@@ -8,6 +8,7 @@ from collections import Counter
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.fuzz.description import long
 from tests.fuzz.hostile import parse_all, peak_mb, send_all
 from tests.fuzz.tenants import TwoTenants
 from tests.fuzz.world import World
@@ -54,15 +55,18 @@ def tenants(steps: int) -> None:
 
 
 def main() -> None:
-    """Run both."""
+    """Run all three."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--cases", type=int, default=100_000)
     parser.add_argument("--steps", type=int, default=100_000)
+    parser.add_argument("--tries", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     started = time.monotonic()
     if given.cases:
         asyncio.run(malformed(given.seed, given.cases))
+    if given.tries:
+        long(given.seed, given.tries)
     if given.steps:
         tenants(given.steps)
     print(f"{time.monotonic() - started:.0f} s")
