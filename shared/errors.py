@@ -32,10 +32,10 @@ SentinelError
 │   ├── TooManyConnections       too_many_connections
 │   └── Draining                 draining
 ├── ProviderError           502  the upstream's doing
-│   ├── ProviderRefused     502  upstream_refused       a retry cannot help
+│   ├── ProviderRefused     400  upstream_refused       a retry cannot help
 │   ├── ProviderModelMissing 502 upstream_model_not_found
 │   ├── ProviderKeyRejected 502  upstream_key_rejected
-│   ├── ProviderTooLarge    502  upstream_too_large
+│   ├── ProviderTooLarge    413  upstream_too_large
 │   ├── ProviderUnavailable 503  upstream_unavailable
 │   ├── ProviderRateLimited 503  upstream_rate_limited
 │   ├── ProviderPaced       503  upstream_paced         nothing was sent
@@ -337,9 +337,13 @@ class ProviderError(SentinelError):
 
 
 class ProviderRefused(ProviderError):
-    """The provider rejected the request; sending it again cannot help."""
+    """The provider rejected the request; sending it again cannot help.
+
+    It is the caller's to mend, so clients are told as the provider told it: with a 400.
+    """
 
     code = "upstream_refused"
+    status = 400
     title = "The provider refused the request"
 
 
@@ -347,6 +351,7 @@ class ProviderModelMissing(ProviderRefused):
     """The provider does not serve the model that was named."""
 
     code = "upstream_model_not_found"
+    status = 502
     title = "The provider does not know the model"
 
 
@@ -354,6 +359,7 @@ class ProviderKeyRejected(ProviderRefused):
     """The provider does not accept the gateway's own key, or its account is empty."""
 
     code = "upstream_key_rejected"
+    status = 502
     title = "The provider rejected the gateway's key"
 
 
@@ -361,6 +367,7 @@ class ProviderTooLarge(ProviderRefused):
     """The request is larger than the provider takes."""
 
     code = "upstream_too_large"
+    status = 413
     title = "The request is too large for the provider"
 
 

@@ -99,7 +99,7 @@ async def test_a_failure_is_not_repeated(running: tuple[Gateway, FakeProvider]) 
     """Who tries again under the same key is served, also with another request."""
     served, provider = running
     answer, provider.reply = provider.reply, lambda _: ProviderRefused("no")
-    assert (await ask(served, "q", "one")).status_code == 502
+    assert (await ask(served, "q", "one")).status_code == 400
     provider.reply = answer
     assert (await ask(served, "better", "one")).status_code == 200
 
