@@ -1,15 +1,15 @@
 """Finds workers that died, by their connections, long before their leases end.
 
-Every worker's connections carry its id. One worker looks for all; another that was there before and is
-missing twice in a row has its jobs taken back. The others list the connections now and then, so that whoever
-takes over from a dead looker remembers it. A Redis that restarted has lost everybody's connections, so after
-any trouble nobody is judged for a while. The lease is the backstop.
+Every worker's connections carry its id. Whoever comes first after each pause looks for all, and what was
+missed is counted in Redis: it does not matter when the one who looked before is dead itself, or slow. A
+worker that was there and is missing twice in a row has its jobs taken back. A Redis that restarted has lost
+everybody's connections, so after any trouble nobody is judged for a while. The lease is the backstop.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -17,45 +17,16 @@ from redis.exceptions import RedisError
 from shared import metrics
 from shared.jobs import JobQueue
 from shared.redis import keys
+from shared.redis.scripts import Argument, script
 
 logger = logging.getLogger(__name__)
 
 MISSES = 2
 GRACE_S = 2.0
 """After trouble with Redis everybody gets this long to connect again before anybody is judged."""
-LOOKER_LIFE = 3
-"""Pauses after which a looker that fell silent is replaced."""
-LOOKS_TO_REMEMBER = 8
-"""A worker that does not judge lists the connections once in so many pauses."""
-
-
-class Presence:
-    """Which workers are there, from one listing to the next; pure."""
-
-    def __init__(self) -> None:
-        self._misses: dict[str, int] = {}
-
-    def remember(self, present: Iterable[str]) -> None:
-        """Take a listing in without judging anybody."""
-        self._misses.update(dict.fromkeys(present, 0))
-
-    def look(self, present: Iterable[str], expected: Iterable[str]) -> list[str]:
-        """Take a listing in; returns the expected workers that were there and are now missing for good."""
-        there = set(present)
-        self.remember(there)
-        dead = []
-        for worker in expected:
-            if worker in there or worker not in self._misses:
-                continue
-            self._misses[worker] += 1
-            if self._misses[worker] >= MISSES:
-                del self._misses[worker]
-                dead.append(worker)
-        return dead
-
-    def forgive(self) -> None:
-        """Count no miss of before: everybody may have been missing for the same reason."""
-        self._misses.update(dict.fromkeys(self._misses, 0))
+LOOK_LIFE = 0.8
+"""The share of a pause for which one look suffices: the next comes with the first who wakes after it."""
+PRESENCE_LIFE_S = 60.0
 
 
 class Reaper:
@@ -66,8 +37,6 @@ class Reaper:
         self._jobs = jobs
         self._worker_id = worker_id
         self._pause_s = pause_s
-        self._presence = Presence()
-        self._looks = 0
         self._judges_from = 0.0
 
     async def run(self) -> None:
@@ -77,37 +46,41 @@ class Reaper:
             try:
                 await self.look()
             except (RedisError, OSError):
-                self._presence.forgive()
                 self._judges_from = time.monotonic() + GRACE_S
 
     async def look(self) -> None:
-        """Look once, unless another worker is looking; raises RedisError."""
-        judges = await self._is_looker()
-        self._looks += 1
-        if not judges and self._looks % LOOKS_TO_REMEMBER != 1:
+        """Look once, unless somebody has just looked; raises RedisError."""
+        look_ms = max(1, int(self._pause_s * LOOK_LIFE * 1000))
+        if not await self._redis.set(keys.reaper(), self._worker_id, nx=True, px=look_ms):
             return
-        listed = await self._redis.client_list(_type="normal")
-        expected = [name.decode() for name in await self._redis.zrange(keys.workers(), 0, -1)]
-        present = {worker for worker in expected if _is_connected(worker, listed)}
-        if not judges or time.monotonic() < self._judges_from:
-            self._presence.remember(present)
-            return
-        for worker in self._presence.look(present, expected):
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.client_list(_type="normal")
+        pipe.zrange(keys.workers(), 0, -1)
+        listed, expected = await pipe.execute()
+        present = presence(listed, [name.decode() for name in expected])
+        judges = not just_connected(listed) and time.monotonic() >= self._judges_from
+        for worker in await self._note(present, judges=judges):
             taken = await self._jobs.reap(worker)
             await self._redis.zrem(keys.workers(), worker)
             metrics.jobs_reaped.inc(len(taken))
             logger.warning("dead worker reaped", extra={"dead": worker, "jobs": len(taken)})
 
-    async def _is_looker(self) -> bool:
-        """Whether this worker looks for all: whoever began goes on for as long as it lives."""
-        life_ms = int(self._pause_s * LOOKER_LIFE * 1000)
-        if await self._redis.set(keys.reaper(), self._worker_id, nx=True, px=life_ms):
-            return True
-        if await self._redis.get(keys.reaper()) != self._worker_id.encode():
-            return False
-        await self._redis.pexpire(keys.reaper(), life_ms)
-        return True
+    async def _note(self, present: Mapping[str, bool], *, judges: bool) -> list[str]:
+        """Count who is missing; returns the workers that are so for good."""
+        told = [part for worker, there in present.items() for part in (worker, str(int(there)))]
+        arguments: list[Argument] = [MISSES, int(PRESENCE_LIFE_S * 1000), str(int(judges)), *told]
+        dead = await script("note_presence").run(self._redis, [keys.presence()], arguments)
+        return [worker.decode() for worker in dead]
 
 
-def _is_connected(worker: str, listed: list[dict[str, str]]) -> bool:
-    return any(client["name"] == worker or client["name"].startswith(f"{worker}-") for client in listed)
+def presence(listed: Sequence[Mapping[str, str]], expected: Sequence[str]) -> dict[str, bool]:
+    """Tell of each worker whether a connection carries its id, itself or before a dash; pure."""
+    names = [client["name"] for client in listed]
+    return {
+        worker: any(name == worker or name.startswith(f"{worker}-") for name in names) for worker in expected
+    }
+
+
+def just_connected(listed: Sequence[Mapping[str, str]]) -> bool:
+    """Tell whether nobody has been connected for long, as after a restart of Redis; pure."""
+    return all(float(client["age"]) < GRACE_S for client in listed)

@@ -39,6 +39,8 @@ class Taking:
         self._slot_freed = asyncio.Event()
         self._takes = 0
         self._scanned_at = 0.0
+        self._had_more: PriorityClass | None = None
+        """The class whose bell gave all that it was asked for: there is no need to wait for it to ring."""
         self.orders = Orders()
         """What operators want: a quiet worker takes nothing, and nobody takes of a paused class."""
 
@@ -73,25 +75,32 @@ class Taking:
         while len(self._leases) >= self._slots:
             self._slot_freed.clear()
             await self._slot_freed.wait()
-        bells = [keys.bell(priority) for priority in self._bells()]
-        if not bells:
+        classes = self._bells()
+        if not classes:
             await asyncio.sleep(BELL_WAIT_S)
             return
-        rung = await self._ctx.blocking.blpop(bells, timeout=BELL_WAIT_S)  # type: ignore[misc]
+        if self._had_more == classes[0]:
+            rung = None
+        else:
+            bells = [keys.bell(priority) for priority in classes]
+            rung = await self._ctx.blocking.blpop(bells, timeout=BELL_WAIT_S)  # type: ignore[misc]
         scan = time.monotonic() - self._scanned_at >= SCAN_EVERY_S and "interactive" not in self.orders.paused
-        if rung is None and not scan:
+        if rung is None and self._had_more is None and not scan:
             return
         # Only the bell that rang is emptied further: the other's turn comes with the next take.
-        priority: PriorityClass = "batch" if rung and rung[0] == BATCH_BELL else "interactive"
+        priority: PriorityClass = self._had_more or "interactive"
+        if rung is not None:
+            priority = "batch" if rung[0] == BATCH_BELL else "interactive"
         # A claim that has been sent gives us jobs, wanted or not: whoever stops the worker gets to see them.
         await to_its_end(self._claim(priority, [] if rung is None else [rung[1]], scan=scan))
 
     async def _claim(self, priority: PriorityClass, ids: Sequence[bytes], *, scan: bool) -> None:
         settings = self._ctx.settings
+        count = min(CLAIM_BATCH, self._room(priority))
         now_ms, claimed = await self._ctx.jobs.claim(
             self._ctx.worker_id,
             lease_ms=int(settings.lease_s * 1000),
-            count=min(CLAIM_BATCH, self._room(priority)),
+            count=count,
             bells=[priority],
             ids=ids,
             scan=scan,
@@ -101,6 +110,7 @@ class Taking:
         )
         if scan:
             self._scanned_at = time.monotonic()
+        self._had_more = priority if len(claimed) >= count > 0 else None
         for job in claimed:
             self._start(job, now_ms)
 

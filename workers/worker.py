@@ -86,9 +86,6 @@ class SentinelWorker(Worker):
     async def main(self) -> None:
         """Work until stopped, then drain."""
         self.ctx["redis"] = self._context.redis
-        with contextlib.suppress(RedisError, OSError):
-            # Before anybody hears of this worker: it could already be needed to notice another's death.
-            await self._reaper.look()
         blocking = self._context.blocking
         background = [
             asyncio.create_task(self._supervise(loop), name=name)

@@ -21,7 +21,7 @@ SHARED: Final = (
     *("key-tokens:*", "entry:*", "purged:*", "index:*", "index-changes", "index-place", "vector:*"),
     *("vectors:*", "key-writes:*", "tally:*", "tallies:*", "wrong-pairs:*", "check-money:*", "history*"),
     *("minute:*", "totals:*", "embedding:*", "wish:*", "paused", "breaker-log", "entries", "entry-hits"),
-    "buyers:*",
+    *("buyers:*", "presence"),
 )
 COMMANDS: Final = (
     *("-@all", "+@read", "+@write", "-@dangerous", "+eval", "+evalsha", "+script|load", "+time", "+info"),

@@ -96,8 +96,13 @@ def held(worker_id: str) -> str:
 
 
 def reaper() -> str:
-    """string: who looks for dead workers right now; lives one look."""
+    """string: who has just looked for dead workers; lives until the next look is due."""
     return "sentinel:reaper"
+
+
+def presence() -> str:
+    """hash: worker → looks in a row at which it had no connection; written by each look, TTL 60 s."""
+    return "sentinel:presence"
 
 
 def throughput() -> str:

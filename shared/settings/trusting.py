@@ -55,7 +55,7 @@ class TrustSettings:
             description="answers that one API key may add to the cache in an hour, so that none floods it; "
             "0: any number; what is beyond is answered and not kept"
         ),
-    ] = 10_000
+    ] = 100_000
     shared_after_tenants: Annotated[
         Annotated[int, Meta(ge=0, le=1_000_000)],
         Meta(

@@ -1,7 +1,7 @@
 """Who is there, and who is missing for good."""
 
 from workers.context import new_worker_id
-from workers.reaper import Presence
+from workers.reaper import just_connected, presence
 from workers.service_time import ServiceTime
 
 
@@ -10,46 +10,16 @@ def test_a_process_is_never_taken_for_the_one_before_it() -> None:
     assert new_worker_id() != new_worker_id()
 
 
-def test_a_worker_is_dead_after_two_misses_and_only_once() -> None:
-    """One miss may be a reconnect."""
-    presence = Presence()
-    assert presence.look({"a", "b"}, ["a", "b"]) == []
-    assert presence.look({"b"}, ["a", "b"]) == []
-    assert presence.look({"b"}, ["a", "b"]) == ["a"]
-    assert presence.look({"b"}, ["a", "b"]) == []
+def test_a_connection_carries_its_workers_id_alone_or_before_a_dash() -> None:
+    """`w-1` is no part of `w-10`."""
+    listed = [{"name": "w-10-bell", "age": "5"}, {"name": "w-2", "age": "5"}, {"name": "", "age": "9"}]
+    assert presence(listed, ["w-1", "w-10", "w-2"]) == {"w-1": False, "w-10": True, "w-2": True}
 
 
-def test_a_worker_that_comes_back_is_not_dead() -> None:
-    """Misses must be in a row."""
-    presence = Presence()
-    presence.look({"a"}, ["a"])
-    presence.look(set(), ["a"])
-    presence.look({"a"}, ["a"])
-    assert presence.look(set(), ["a"]) == []
-
-
-def test_a_worker_that_was_never_seen_is_not_judged() -> None:
-    """It may have other means, or be starting; the lease decides."""
-    presence = Presence()
-    assert [presence.look(set(), ["a"]) for _ in range(5)] == [[]] * 5
-
-
-def test_whoever_takes_over_remembers_who_was_there() -> None:
-    """The looker itself may be the one that died."""
-    presence = Presence()
-    presence.remember({"looker", "me"})
-    assert presence.look({"me"}, ["looker", "me"]) == []
-    assert presence.look({"me"}, ["looker", "me"]) == ["looker"]
-
-
-def test_misses_before_trouble_do_not_count_after_it() -> None:
-    """A Redis that restarted has lost everybody's connections."""
-    presence = Presence()
-    presence.look({"a"}, ["a"])
-    presence.look(set(), ["a"])
-    presence.forgive()
-    assert presence.look(set(), ["a"]) == []
-    assert presence.look(set(), ["a"]) == ["a"]
+def test_nobody_is_judged_by_a_redis_that_has_just_lost_everybody() -> None:
+    """A worker that has not connected again yet looks as a dead one does."""
+    assert just_connected([{"age": "0"}, {"age": "1"}])
+    assert not just_connected([{"age": "0"}, {"age": "2"}])
 
 
 def test_throughput_is_unknown_before_the_first_job_and_follows_the_newest() -> None:
