@@ -76,3 +76,36 @@ async def test_after_trouble_holders_get_to_renew_before_anybody_looks_for_lapse
     await queue.claimed.wait()
     running.cancel()
     assert queue.scans[0] is looks
+
+
+class FullBell(Queue):
+    """Gives all that is asked for so many times, then nothing."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self._times = times
+        self.done = asyncio.Event()
+
+    async def claim(self, *_: object, count: int, **__: object) -> tuple[int, list[Any]]:
+        """Give jobs while there are some."""
+        self._times -= 1
+        if self._times < 0:
+            self.done.set()
+            return 0, []
+        return 0, [object()] * count
+
+
+async def test_a_bell_that_gave_all_it_was_asked_for_is_not_waited_for() -> None:
+    """It rang once; the jobs behind the first are taken without another ring."""
+    queue = FullBell(times=3)
+    settings = SimpleNamespace(slots=4, reserved_slots=1, lease_s=3.0, tries_max=3)
+    ctx = SimpleNamespace(settings=settings, blocking=Bell(0), jobs=queue, worker_id="w")
+    started: list[object] = []
+    taking = Taking(
+        cast("WorkerContext", ctx), cast("Leases", NoLeases()), lambda job, _: started.append(job)
+    )
+    running = asyncio.create_task(taking.run())
+    async with asyncio.timeout(5):
+        await queue.done.wait()
+    running.cancel()
+    assert len(started) == 3 * settings.slots
