@@ -18,7 +18,7 @@ from shared.redis.connect import translated
 from shared.redis.scripts import Argument, script
 
 ACTIVE_MAX = 2
-NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}")
 """Names of tenants, owners and tiers: they are parts of Redis keys and of logs."""
 
 

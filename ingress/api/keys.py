@@ -16,6 +16,7 @@ from ingress.exchange import exchange_of
 from shared.clients import DEFAULT_TENANT, DEFAULT_TIER, SCOPES_OF, Scope
 from shared.errors import BadRequest, FieldError
 from shared.key_store import NAME_PATTERN, NewKey, StoredKey
+from shared.tiers import Tiers
 
 OK, CREATED = 200, 201
 DAY_MS = 86_400_000
@@ -74,14 +75,7 @@ async def create_key(
     request: Request[Any, Any, Any], data: JSONBody[KeyRequest], ctx: NamedDependency[IngressContext]
 ) -> Response[bytes]:
     """Make a key and show it, this once: only its HMAC is kept."""
-    if data.tier not in ctx.tiers.known:
-        reason = f"is not a tier; there are {', '.join(ctx.tiers.known)}"
-        raise BadRequest(f"/tier {reason}", errors=[FieldError(pointer="/tier", detail=reason)])
-    lives_ms = None if data.expires_in_days is None else data.expires_in_days * DAY_MS
-    wanted = NewKey(
-        tenant=data.tenant, owner=data.owner, scopes=data.scopes, tier=data.tier, lives_ms=lives_ms
-    )
-    key, stored = await ctx.key_store.create(wanted)
+    key, stored = await ctx.key_store.create(new_key(data, ctx.tiers))
     _note(request, "create", stored)
     return _json(_view(stored, key), CREATED)
 
@@ -137,6 +131,15 @@ async def revoke_key(
     revoked = await ctx.key_store.revoke(key_id)
     _note(request, "revoke", revoked)
     return _json(_view(revoked), OK)
+
+
+def new_key(data: KeyRequest, tiers: Tiers) -> NewKey:
+    """The key that is asked for; raises BadRequest for a tier that there is not."""
+    if data.tier not in tiers.known:
+        reason = f"is not a tier; there are {', '.join(tiers.known)}"
+        raise BadRequest(f"/tier {reason}", errors=[FieldError(pointer="/tier", detail=reason)])
+    lives_ms = None if data.expires_in_days is None else data.expires_in_days * DAY_MS
+    return NewKey(tenant=data.tenant, owner=data.owner, scopes=data.scopes, tier=data.tier, lives_ms=lives_ms)
 
 
 def _note(request: Request[Any, Any, Any], action: str, stored: StoredKey) -> None:

@@ -15,7 +15,7 @@ from ingress.dashboard import doing
 from ingress.dashboard.board import Board
 from ingress.dashboard.doing import Actor, JobAction
 from ingress.dashboard.filters import Filter, read_filter
-from shared.errors import NotFound
+from shared.errors import BadRequest, NotFound
 from shared.sessions import role_of
 from shared.submissions import CLASSES
 
@@ -50,15 +50,18 @@ class BulkRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class LettersRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Dead letters, by the `place` that lists show."""
+    """Dead letters, by the `place` that lists show, or all of a reason; `dry_run` only says which."""
 
-    ids: Annotated[list[str], Meta(min_length=1, max_length=1000)]
+    ids: Annotated[list[str], Meta(max_length=1000)] = []
+    reason: str | None = None
+    dry_run: bool = False
 
 
 class LettersDone(Struct):
-    """The jobs begun, or the letters deleted."""
+    """The jobs begun, or the letters deleted; in a dry run the letters that are meant."""
 
     ids: list[str]
+    dry_run: bool = False
 
 
 @post(
@@ -160,7 +163,13 @@ async def act_on_letters(
     if action not in ("requeue", "purge"):
         raise NotFound("Dead letters can be told requeue and purge.")
     what: Literal["requeue", "purge"] = "purge" if action == "purge" else "requeue"
-    return _json(LettersDone(await doing.to_letters(board, _actor(request), what, data.ids)))
+    if bool(data.ids) == bool(data.reason):
+        raise BadRequest("Name letters by `ids`, or all of a `reason`.")
+    places = await doing.letters_meant(board, data.reason) if data.reason else data.ids
+    if data.dry_run:
+        return _json(LettersDone(places, dry_run=True))
+    done = await doing.to_letters(board, _actor(request), what, places, reason=data.reason or "")
+    return _json(LettersDone(done))
 
 
 def _actor(request: Asked) -> Actor:

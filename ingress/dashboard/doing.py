@@ -9,10 +9,13 @@ from msgspec import Struct
 from ingress.dashboard.board import Board
 from ingress.dashboard.filters import Filter
 from ingress.dashboard.parts import find
+from ingress.dashboard.records import letters_of
 from shared.dead_letters import DeadLetters
 from shared.errors import BadRequest, SentinelError, UnknownJob
 from shared.fleet_control import Wish
 from shared.job_records import TERMINAL, read_result
+from shared.key_store import NewKey, StoredKey
+from shared.purging import Kind, label, labels_of
 from shared.redis.connect import translated
 from shared.redis.keys import PriorityClass
 from shared.sessions import Session
@@ -117,16 +120,27 @@ async def reveal(board: Board, actor: Actor, session: Session, job_id: str) -> N
 
 
 async def to_letters(
-    board: Board, actor: Actor, action: Literal["requeue", "purge"], places: Sequence[str]
+    board: Board,
+    actor: Actor,
+    action: Literal["requeue", "purge"],
+    places: Sequence[str],
+    *,
+    reason: str = "",
 ) -> list[str]:
-    """Requeue or delete dead letters; returns the jobs begun, or the letters deleted."""
+    """Requeue or delete dead letters; returns the jobs begun, or the letters deleted.
+
+    Those that were found by their reason are noted together.
+    """
+    if reason:
+        await _note(board, actor, f"{action} dead letters by reason", reason, f"{len(places)} letters")
     queues = (board.ctx.queue, *board.ctx.further_queues)
     done: list[str] = []
     for place in places:
         letter_id, _, number = place.partition("@")
         if not (number.isascii() and number.isdecimal() and int(number[:4]) < len(queues)):
             raise BadRequest(f"{place!r} is no dead letter.")
-        await _note(board, actor, f"{action} dead letter", letter_id)
+        if not reason:
+            await _note(board, actor, f"{action} dead letter", letter_id)
         letters = DeadLetters(queues[int(number)])
         async with translated():
             if action == "purge":
@@ -139,6 +153,27 @@ async def to_letters(
     return done
 
 
+async def letters_meant(board: Board, reason: str) -> list[str]:
+    """Where the dead letters of a reason are, to a bound."""
+    found = await letters_of(board, BULK_MAX)
+    return [one.place for one in found if one.letter.reason == reason]
+
+
+async def purge_all(board: Board, actor: Actor, tenant: str, kind: Kind, value: str) -> None:
+    """Purge what a tenant has of a kind."""
+    await _note(board, actor, f"purge {kind}", value or tenant, f"tenant {tenant}")
+    await board.ctx.purge.by(tenant, kind, value)
+
+
+async def entries_meant(board: Board, tenant: str, kind: Kind, value: str) -> int:
+    """How many of the newest stored answers a purge would reach."""
+    found, _ = await board.entries.page("newest", start=0, count=BULK_MAX)
+    wanted = label(kind, value)
+    return sum(
+        one.entry.tenant == tenant and (kind == "all" or wanted in labels_of(one.entry)) for one in found
+    )
+
+
 async def to_worker(board: Board, actor: Actor, worker: str, wish: Wish) -> None:
     """Tell a worker how to take jobs."""
     await _note(board, actor, {"": "wake worker"}.get(wish, f"{wish} worker"), worker)
@@ -149,6 +184,20 @@ async def to_class(board: Board, actor: Actor, priority: PriorityClass, *, pause
     """Pause a class of jobs, or resume it."""
     await _note(board, actor, "pause" if paused else "resume", priority)
     await board.control.pause(priority, paused=paused)
+
+
+async def create_key(board: Board, actor: Actor, wanted: NewKey) -> tuple[str, StoredKey]:
+    """Make an API key; returns it, this once. Raises TooManyKeys."""
+    key, stored = await board.ctx.key_store.create(wanted)
+    await _note(board, actor, "create key", stored.key_id, f"for {stored.owner} of {stored.tenant}")
+    return key, stored
+
+
+async def rotate_key(board: Board, actor: Actor, key_id: str, *, grace_ms: int) -> tuple[str, StoredKey]:
+    """Make a key's successor; returns it, this once. Raises UnknownKey and TooManyKeys."""
+    key, stored = await board.ctx.key_store.rotate(key_id, grace_ms=grace_ms)
+    await _note(board, actor, "rotate key", key_id, f"to {stored.key_id}")
+    return key, stored
 
 
 async def revoke_key(board: Board, actor: Actor, key_id: str) -> None:

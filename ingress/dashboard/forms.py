@@ -1,9 +1,9 @@
 """The forms of pages: what operators do with a click, one by one or by filter."""
 
 from typing import Any, Final, Literal
-from urllib.parse import parse_qsl, quote
+from urllib.parse import quote
 
-from litestar import Request, Response, post
+from litestar import Request, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect
@@ -11,8 +11,6 @@ from litestar.response import Redirect
 from ingress.dashboard import doing
 from ingress.dashboard.board import Board
 from ingress.dashboard.doing import ACTIONS, JobAction, actor_of
-from ingress.dashboard.filters import read_filter
-from ingress.dashboard.rendering import page
 from ingress.dashboard.signing_in import first, posted, seen_by, session_of
 from shared.errors import BadRequest, NotFound
 from shared.fleet_control import Wish
@@ -42,40 +40,13 @@ async def act_on_job(
     actor = actor_of(session)
     if action == "reveal":
         await doing.reveal(board, actor, session, job_id)
-        return _back(f"/jobs/{quote(job_id)}", "revealed")
+        return back(f"/jobs/{quote(job_id)}", "revealed")
     if action == "wrong":
         found = await doing.call_wrong(board, actor, job_id)
-        return _back(f"/jobs/{quote(job_id)}", "purged" if found.done else "nothing")
-    what = _job_action(action.replace("-", "_"))
+        return back(f"/jobs/{quote(job_id)}", "purged" if found.done else "nothing")
+    what = job_action(action.replace("-", "_"))
     done = await doing.to_job(board, actor, what, job_id)
-    return _back(f"/jobs/{quote(done.job_id)}", DONE[what] if done.done else "too_late")
-
-
-@post("/bulk", opt=seen_by("operator"), include_in_schema=False, status_code=SEE_OTHER)
-async def act_on_all(request: Asked, board: NamedDependency[Board]) -> Response[Any]:
-    """Say how many jobs an action by filter means; do it once that was seen."""
-    form = await posted(request)
-    action = _job_action(first(form, "action"))
-    asked = read_filter(dict(parse_qsl(first(form, "filter"))))
-    jobs = await doing.meant(board, asked)
-    if not first(form, "sure"):
-        return page(
-            board.ctx,
-            request,
-            "confirm.html",
-            session_of(request),
-            here="/jobs",
-            status=200,
-            name=NAMES[action],
-            action=action,
-            count=len(jobs.job_ids),
-            capped=jobs.capped,
-            described=asked.describe(),
-            filter=asked.query,
-            back=asked.first,
-        )
-    count = await doing.to_all(board, actor_of(session_of(request)), action, asked, jobs.job_ids)
-    return _back(f"/jobs?{asked.query}", "bulk", count)
+    return back(f"/jobs/{quote(done.job_id)}", DONE[what] if done.done else "too_late")
 
 
 @post("/dead", opt=seen_by("operator"), include_in_schema=False, status_code=SEE_OTHER)
@@ -84,7 +55,7 @@ async def act_on_letters(request: Asked, board: NamedDependency[Board]) -> Redir
     form = await posted(request)
     action: Literal["requeue", "purge"] = "purge" if first(form, "action") == "purge" else "requeue"
     done = await doing.to_letters(board, actor_of(session_of(request)), action, form.get("id", []))
-    return _back("/dead", "deleted" if action == "purge" else "requeued", len(done))
+    return back("/dead", "deleted" if action == "purge" else "requeued", len(done))
 
 
 @post("/workers/{worker:str}/wish", opt=seen_by("operator"), include_in_schema=False, status_code=SEE_OTHER)
@@ -95,7 +66,7 @@ async def act_on_worker(request: Asked, worker: FromPath[str], board: NamedDepen
     if wish not in WISHES:
         raise BadRequest(f"{wish!r} is no wish.")
     await doing.to_worker(board, actor_of(session_of(request)), worker, WISHES[wish])
-    return _back("/workers", "wish")
+    return back("/workers", "wish")
 
 
 @post("/queues/{priority:str}", opt=seen_by("operator"), include_in_schema=False, status_code=SEE_OTHER)
@@ -108,34 +79,19 @@ async def act_on_class(request: Asked, priority: FromPath[str], board: NamedDepe
     await doing.to_class(
         board, actor_of(session_of(request)), "batch" if priority == "batch" else "interactive", paused=paused
     )
-    return _back("/queues", "paused" if paused else "resumed")
+    return back("/queues", "paused" if paused else "resumed")
 
 
-@post("/cache/purge", opt=seen_by("operator"), include_in_schema=False, status_code=SEE_OTHER)
-async def act_on_entry(request: Asked, board: NamedDependency[Board]) -> Redirect:
-    """Purge one stored answer."""
-    form = await posted(request)
-    actor = actor_of(session_of(request))
-    done = await doing.purge_entry(board, actor, first(form, "tenant"), first(form, "id"))
-    return _back("/cache", "purged" if done.done else "nothing")
-
-
-@post("/keys/{key_id:str}/revoke", opt=seen_by("admin"), include_in_schema=False, status_code=SEE_OTHER)
-async def act_on_key(request: Asked, key_id: FromPath[str], board: NamedDependency[Board]) -> Redirect:
-    """End an API key."""
-    await posted(request)
-    await doing.revoke_key(board, actor_of(session_of(request)), key_id)
-    return _back("/keys", "revoked")
-
-
-def _job_action(name: str) -> JobAction:
+def job_action(name: str) -> JobAction:
+    """An action by its name; raises NotFound."""
     for action in ACTIONS:
         if action == name:
             return action
     raise NotFound(f"There is no action {name!r}.")
 
 
-def _back(path: str, done: str, count: int | None = None) -> Redirect:
+def back(path: str, done: str, count: int | None = None) -> Redirect:
+    """Lead to a page that says what was done."""
     mark = "&" if "?" in path else "?"
     number = "" if count is None else f"&n={count}"
     return Redirect(f"/dashboard{path}{mark}done={done}{number}", status_code=SEE_OTHER)

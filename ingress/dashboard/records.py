@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from litestar import Request, Response, get
 from litestar.di import NamedDependency
@@ -11,10 +11,13 @@ from msgspec import Struct
 from ingress.dashboard.board import Board
 from ingress.dashboard.rendering import page
 from ingress.dashboard.signing_in import seen_by, session_of
+from shared.clients import SCOPES_OF, Scope
 from shared.dead_letters import DeadLetter, DeadLetters
 from shared.entry_list import Listed
 from shared.freshness import fresh_until_ms
+from shared.key_store import NAME_PATTERN
 from shared.redis.connect import translated
+from shared.settings import Settings
 from shared.spending import spending
 
 Asked = Request[Any, Any, Any]
@@ -27,6 +30,14 @@ class Letter(Struct, frozen=True):
 
     place: str
     letter: DeadLetter
+
+
+class Budget(Struct, frozen=True):
+    """A limit for each tenant: for a day or a month, soft or hard, in dollars."""
+
+    span: str
+    kind: str
+    usd: float
 
 
 class EntryLine(Struct, frozen=True, kw_only=True):
@@ -46,8 +57,10 @@ class EntryLine(Struct, frozen=True, kw_only=True):
 @get("/dead", opt=seen_by("viewer"), include_in_schema=False)
 async def show_dead(request: Asked, board: NamedDependency[Board]) -> Response[str]:
     """The jobs that were given up."""
+    letters = await letters_of(board)
+    reasons = sorted({one.letter.reason for one in letters})
     return page(
-        board.ctx, request, "dead.html", session_of(request), here="/dead", letters=await letters_of(board)
+        board.ctx, request, "dead.html", session_of(request), here="/dead", letters=letters, reasons=reasons
     )
 
 
@@ -83,8 +96,29 @@ async def show_keys(request: Asked, board: NamedDependency[Board]) -> Response[s
         board.ctx.key_store.all(), spending(queues, deadline_s=2 * board.ctx.settings.redis_timeout_s)
     )
     return page(
-        board.ctx, request, "keys.html", session_of(request), here="/keys", stored=stored, spent=spent
+        board.ctx,
+        request,
+        "keys.html",
+        session_of(request),
+        here="/keys",
+        stored=stored,
+        spent=spent,
+        budgets=budgets_of(board.ctx.settings),
+        tiers=list(board.ctx.tiers.known),
+        scopes=get_args(Scope),
+        usual=SCOPES_OF["user"],
+        name_pattern=NAME_PATTERN.pattern,
     )
+
+
+def budgets_of(settings: Settings) -> list[Budget]:
+    """What each tenant may spend, as far as there is a limit."""
+    return [
+        Budget(span, kind, dollars)
+        for span in ("day", "month")
+        for kind in ("soft", "hard")
+        if (dollars := getattr(settings, f"budget_tenant_{span}_{kind}_usd")) is not None
+    ]
 
 
 @get("/audit", opt=seen_by("viewer"), include_in_schema=False)
@@ -105,15 +139,15 @@ def note_id(given: str) -> str:
     return given if known else ""
 
 
-async def letters_of(board: Board) -> list[Letter]:
+async def letters_of(board: Board, most: int = LETTERS) -> list[Letter]:
     """The latest dead letters of every server; raises RedisUnavailable."""
     queues = (board.ctx.queue, *board.ctx.further_queues)
     async with translated():
-        found = await asyncio.gather(*(DeadLetters(queue).newest(LETTERS) for queue in queues))
+        found = await asyncio.gather(*(DeadLetters(queue).newest(most) for queue in queues))
     letters = [
         Letter(f"{letter.id}@{number}", letter) for number, some in enumerate(found) for letter in some
     ]
-    return sorted(letters, key=lambda one: one.letter.ended_at_ms, reverse=True)[:LETTERS]
+    return sorted(letters, key=lambda one: one.letter.ended_at_ms, reverse=True)[:most]
 
 
 async def entries_of(

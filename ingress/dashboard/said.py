@@ -9,6 +9,7 @@ GOOD: Final[Mapping[str, str]] = {
     "retried": "Asked again: this is the new job.",
     "revealed": "Shown to you, for this session.",
     "purged": "Purged. The answer is not served any more.",
+    "purged_all": "Purged. None of them is served any more.",
     "wish": "The worker follows within two seconds.",
     "paused": "Paused. Workers leave this class alone within two seconds.",
     "resumed": "Resumed.",

@@ -180,13 +180,71 @@ def test_a_dead_letter_is_requeued_and_another_purged(page: Page, product: Stack
     expect(page.get_by_text("No job was given up.")).to_be_visible()
 
 
+def test_dead_letters_of_a_reason_are_counted_and_deleted_together(page: Page, product: Stack) -> None:
+    """Those of another reason stay."""
+    with Redis.from_url(product.queue.url) as redis:
+        for reason in ("billing_unknown", "billing_unknown", "tries_exhausted"):
+            redis.xadd(keys.dead_letters(), {**LETTER, "reason": reason, "payload": b""})
+    with product.client(key=ADMIN_KEY) as client:
+        meant = client.post("/admin/dead-letters/purge", json={"reason": "billing_unknown", "dry_run": True})
+    assert len(meant.json()["ids"]) == 2
+    page.goto(f"{product.urls[0]}/dashboard/dead")
+    page.get_by_label("All given up for").select_option("billing_unknown")
+    page.get_by_role("button", name="Purge…").click()
+    page.get_by_role("button", name="Purge dead letters: 2").click()
+    expect(page.get_by_text("Deleted: 2.")).to_be_visible()
+    page.get_by_role("button", name="Purge", exact=True).click()
+    expect(page.get_by_text("No job was given up.")).to_be_visible()
+
+
+def test_answers_with_a_tag_are_purged_together(page: Page, product: Stack) -> None:
+    """What they are is said first; what has another tag is served on."""
+    for tag in ("soup", "salad"):
+        with product.client() as client:
+            body = {"prompt": f"What goes into a {tag}?", "cache": {"tags": [tag]}}
+            client.post("/v1/query", json=body, headers={"Prefer": "wait=20"})
+    page.goto(f"{product.urls[0]}/dashboard/cache")
+    page.get_by_label("all of the").select_option("tag")
+    page.get_by_label("Which").fill("soup")
+    page.get_by_role("button", name="Purge…").click()
+    page.get_by_role("button", name="Purge answers: 1").click()
+    expect(page.get_by_text("None of them is served any more.")).to_be_visible()
+    with product.client() as client:
+        found = [
+            client.post("/v1/query", json={"prompt": f"What goes into a {tag}?", "cache": {"tags": [tag]}})
+            for tag in ("soup", "salad")
+        ]
+    assert [one.json()["cache"]["status"] for one in found] == ["miss", "hit"]
+
+
+def test_a_key_is_made_used_and_replaced(page: Page, product: Stack) -> None:
+    """Each is shown once, in no address, and works."""
+    url = product.urls[0]
+    page.goto(f"{url}/dashboard/keys")
+    page.get_by_label("Owner").fill("ada")
+    page.get_by_role("button", name="Make").click()
+    made = page.locator("#key").inner_text()
+    assert httpx.get(f"{url}/v1/models", headers={"X-API-Key": made}).status_code == 200
+    assert made not in page.url
+    page.get_by_role("link", name="Back").click()
+    row = page.get_by_role("row").filter(has_text="ada")
+    row.get_by_label("How long the old key goes on").select_option("at once")
+    row.get_by_role("button", name="Rotate").click()
+    expect(page.locator("#key")).not_to_have_text(made)
+    successor = page.locator("#key").inner_text()
+    assert httpx.get(f"{url}/v1/models", headers={"X-API-Key": successor}).status_code == 200
+    page.goto(f"{url}/dashboard/audit")
+    expect(page.get_by_text("create key")).to_be_visible()
+    expect(page.get_by_text("rotate key")).to_be_visible()
+
+
 def test_a_wrong_answer_is_purged(page: Page, product: Stack) -> None:
     """The same question is bought again."""
     job_id = ask(product, "a question with a wrong answer", wait=20)
     open_job(page, product, job_id)
     page.get_by_role("button", name="Reveal").click()
     page.goto(f"{product.urls[0]}/dashboard/cache?id={job_id}")
-    page.get_by_role("button", name="Purge").click()
+    page.get_by_role("button", name="Purge", exact=True).click()
     expect(page.get_by_text("not served any more")).to_be_visible()
     assert ask(product, "a question with a wrong answer", wait=20) != job_id
 

@@ -31,9 +31,12 @@ DECIDED: dict[str, set[tuple[str, str]]] = {
     },
     "operator": {
         *(("POST", path) for path in ("/jobs/{job_id}/{action}", "/bulk", "/dead", "/workers/{worker}/wish")),
-        *(("POST", path) for path in ("/queues/{priority}", "/cache/purge")),
+        *(("POST", path) for path in ("/queues/{priority}", "/cache/purge", "/dead/all")),
     },
-    "admin": {("GET", "/keys"), ("POST", "/keys/{key_id}/revoke")},
+    "admin": {
+        *(("GET", "/keys"), ("POST", "/keys")),
+        *(("POST", "/keys/{key_id}/rotate"), ("POST", "/keys/{key_id}/revoke")),
+    },
 }
 """Whom each page is for."""
 

@@ -78,11 +78,10 @@ async def test_after_trouble_holders_get_to_renew_before_anybody_looks_for_lapse
     assert queue.scans[0] is looks
 
 
-class FullBell(Queue):
+class FullBell:
     """Gives all that is asked for so many times, then nothing."""
 
     def __init__(self, times: int) -> None:
-        super().__init__()
         self._times = times
         self.done = asyncio.Event()
 
