@@ -8,6 +8,7 @@ from typing import Final
 
 from shared.cli import (
     ask,
+    bench,
     breaker,
     cache,
     calibrate,
@@ -32,6 +33,7 @@ COMMANDS: Final[Sequence[tuple[str, ModuleType, str]]] = (
     ("up", up, "start everything on this machine and keep it running until Ctrl-C"),
     ("demo", demo, "a guided minute: miss, hits, twins, an outage, and the money saved"),
     ("ask", ask, "ask one question, and see where its answer came from"),
+    ("bench", bench, "time a miss, exact and semantic hits at a running gateway"),
     ("status", status, "is it up, who works, what waits; exit 1 when it cannot serve"),
     ("doctor", doctor, "explain in words what is wrong and what to do; exit 1 if anything is"),
     ("dashboard", dashboard, "print a link that signs you in to the dashboard, once"),

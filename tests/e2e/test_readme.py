@@ -105,6 +105,8 @@ def test_one_question_and_the_state_from_the_command_line(up: tuple[int, str]) -
     assert sentinel("ask", *where, "Why", "is", "grass", "green?").startswith("[simulated]")
     assert json.loads(sentinel("ask", *where, "--json", "Why is grass green?"))["cache"]["type"] == "exact"
     assert json.loads(sentinel("status", *where))["status"] == "ok"
+    timed = json.loads(sentinel("bench", *where, "--rounds", "2"))["milliseconds"]
+    assert (len(timed["miss"]), len(timed["hit exact"])) == (2, 2)
 
 
 def sentinel(*arguments: str) -> str:
