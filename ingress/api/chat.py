@@ -26,7 +26,7 @@ from ingress.idempotency import IdempotencyHeader, leaving_of, once
 from ingress.preferences import read_prefer
 from ingress.problems import problem_response
 from ingress.reading import chat_question
-from shared.errors import Draining, QueueFull, UnknownJob
+from shared.errors import DeadlineExceeded, Draining, QueueFull, UnknownJob
 from shared.wire.outcome import Answer, Completed, Failed, decode_result
 
 OK, ACCEPTED = 200, 202
@@ -112,8 +112,12 @@ async def _reply(
             return problem_response(request, result.r, job_id=result.id, urls=urls)
         case Pending() if is_async:
             return _accepted(views.of_pending(reply, question.completion.model, question.metadata))
+        case Pending(submitted=submitted):
+            error = _unanswered(ctx, question.wait_s)
+            urls = {"self": f"/v1/jobs/{submitted.job_id}"}
+            return problem_response(request, error, job_id=submitted.job_id, urls=urls)
         case _:
-            raise _not_waited(ctx)
+            raise TypeError(f"{reply!r} is no reply")
 
 
 @get(
@@ -177,8 +181,12 @@ def _json(body: object, status: int, headers: dict[str, str] | None = None) -> R
     )
 
 
-def _not_waited(ctx: IngressContext) -> Draining | QueueFull:
-    """Why this ingress does not wait for the job, which goes on: the same request again will join it."""
+def _unanswered(ctx: IngressContext, wait_s: float) -> Draining | QueueFull | DeadlineExceeded:
+    """Why this caller leaves without an answer to a job that goes on: the same request again will join it."""
     if ctx.drain.draining:
         return Draining("This process is stopping; send the request again to reach another.", retry_after_s=1)
-    return QueueFull("As many callers wait here as may; the job goes on without you.", retry_after_s=1)
+    if not ctx.hub.has_room:
+        return QueueFull("As many callers wait here as may; the job goes on without you.", retry_after_s=1)
+    return DeadlineExceeded(
+        f"No answer within {wait_s:.0f} s; the job goes on, and the same request joins it."
+    )

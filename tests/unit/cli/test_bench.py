@@ -1,6 +1,5 @@
 """What `sentinel bench` asks and how it tells."""
 
-
 import httpx
 import pytest
 
