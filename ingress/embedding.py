@@ -26,7 +26,7 @@ from shared.errors import CacheMiss, DeadlineExceeded, Draining, PriceUnknown
 from shared.fingerprint import joint_fingerprint, text_fingerprint
 from shared.prices import price_of
 from shared.purging import labels_for
-from shared.submissions import Submission
+from shared.submissions import Submission, lasts_ms
 from shared.tasks import cancel
 from shared.wire.completion import CachePolicy
 from shared.wire.embedding import EmbedJob, Vector, Vectors, decode_result, encode_payload
@@ -135,7 +135,7 @@ async def _bought(
     wait_s = ctx.settings.job_deadline_s
     submission = _submission(ctx, client, wanted, missing, exchange.request_id)
     interest = ctx.hub.new_interest()
-    submitted = await ctx.jobs.submit(submission, interest=interest, for_ms=int(wait_s * 1000))
+    submitted = await ctx.jobs.submit(submission, interest=interest, for_ms=lasts_ms(wait_s))
     exchange.log["job_id"] = submitted.job_id
     budgeting.tell(exchange, submission.reservation, submitted)
     check_taken(submission, submitted)

@@ -15,7 +15,7 @@ from shared.errors import QueueFull, QueueTooSlow, TokensUsedUp, TooManyJobs
 from shared.fingerprint import partition
 from shared.settings import Settings
 from shared.shared_scope import shared_identity
-from shared.submissions import Quota, Submission, Submitted, polled_by
+from shared.submissions import Quota, Submission, Submitted, lasts_ms, polled_by
 from shared.wire.completion import Completion
 from shared.wire.job import Job, encode_payload
 
@@ -37,7 +37,7 @@ async def submit(
     submission = submission_of(ctx, client, question, identity, exchange.request_id, flight=flight)
     # Who polls may come back until the end; who waits is gone when its wait is over, whatever becomes of us.
     polls = interest == polled_by(client.key_id)
-    for_ms = submission.deadline_ms if polls else int(question.wait_s * 1000)
+    for_ms = submission.deadline_ms if polls else lasts_ms(question.wait_s)
     submission.record["ingress_ms"] = str(round((time.perf_counter() - exchange.started) * 1000, 2))
     submitted = await ctx.jobs.submit(submission, interest=interest, for_ms=for_ms)
     metrics.submissions.labels(submitted.verdict).inc()

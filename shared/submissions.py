@@ -11,9 +11,21 @@ CLASSES: tuple[PriorityClass, ...] = ("interactive", "batch")
 NOTHING_RESERVED = Reservation()
 
 
+LINGER_MS = 2_000
+"""As long as the longest command to Redis; what a crashed ingress' callers wanted lasts so much longer."""
+
+
 def polled_by(key_id: str) -> str:
     """The interest of a key that was given a job's id: one, however many of its callers poll."""
     return f"polled:{key_id}"
+
+
+def lasts_ms(wait_s: float) -> int:
+    """For how long a caller who waits is interested: past its wait, until its ingress says what comes next.
+
+    Ending with the wait, the interest would be gone for a moment, and a worker that looks then drops the job.
+    """
+    return int(wait_s * 1000) + LINGER_MS
 
 
 class Quota(Struct, frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ from ingress.withdrawal import end_interest
 from shared.clients import Client
 from shared.errors import AlreadySettled, UnknownJob
 from shared.job_records import TERMINAL, Record
-from shared.submissions import polled_by
+from shared.submissions import lasts_ms, polled_by
 from shared.tasks import cancel
 
 OK, NOT_MODIFIED = 200, 304
@@ -87,7 +87,7 @@ async def _wait(
     gone = asyncio.create_task(disconnected(request))
     try:
         state = await ctx.jobs.attach(
-            job_id, ctx.hub.inbox, interest=polled_by(client.key_id), for_ms=int(wait_s * 1000)
+            job_id, ctx.hub.inbox, interest=polled_by(client.key_id), for_ms=lasts_ms(wait_s)
         )
         if state not in TERMINAL:
             await ctx.hub.wait(job_id, wait_s, {ctx.draining, gone})
