@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.quality.pairs import Pair
+from workers.semantic.guards import WEIGHED, judge
 from workers.semantic.minilm.weights import installed
-from workers.semantic.verifier.features import COUNT, features, products, verdicts
+from workers.semantic.verifier.features import COUNT, features, products
 from workers.semantic.verifier.tokens import TokenModel, Tokens
 
 Array = NDArray[np.float32]
@@ -35,8 +36,8 @@ class Measured:
 
     @property
     def inputs(self) -> Array:
-        """The numbers and the refusals, as the head takes them."""
-        return np.concatenate([self.numbers, self.refusals], axis=1)
+        """The numbers and those refusals that it weighs, as the head takes them."""
+        return np.concatenate([self.numbers, self.refusals[:, :WEIGHED]], axis=1)
 
     @property
     def labels(self) -> NDArray[np.bool_]:
@@ -61,29 +62,28 @@ def measured(pairs: Sequence[Pair], models: Path) -> Measured:
     if not path.exists():
         _measure(pairs, models, path)
     with np.load(path, allow_pickle=False) as stored:
-        return Measured(
-            pairs,
-            stored["numbers"],
-            stored["refusals"],
-            stored["products"].astype(np.float32),
+        # Guards change more often than the model does, and cost next to nothing.
+        refusals = np.array(
+            [[not verdict.passed for verdict in judge(pair.a, pair.b)] for pair in pairs], dtype=np.float32
         )
+        return Measured(pairs, stored["numbers"], refusals, stored["products"].astype(np.float32))
 
 
 def _measure(pairs: Sequence[Pair], models: Path, path: Path) -> None:
     model = TokenModel.load(models, installed())
     seen: dict[str, Tokens] = {}
     last = {text: i for i, pair in enumerate(pairs) for text in (pair.a, pair.b)}
-    rows: list[tuple[Array, Array, Array]] = []
+    rows: list[tuple[Array, Array]] = []
     for i, pair in enumerate(pairs):
         for text in (pair.a, pair.b):
             if text not in seen:
                 seen[text] = model.read(text)
         one, two = seen[pair.a], seen[pair.b]
-        rows.append((features(one, two), verdicts(pair.a, pair.b), products(one, two)))
+        rows.append((features(one, two), products(one, two)))
         for text in {pair.a, pair.b}:
             if last[text] == i:
                 del seen[text]
         if i % PROGRESS == 0:
             sys.stderr.write(f"{i} of {len(pairs)} pairs measured\n")
-    numbers, refusals, multiplied = (np.array(column) for column in zip(*rows, strict=True))
-    np.savez(path, numbers=numbers, refusals=refusals, products=multiplied.astype(np.float16))
+    numbers, multiplied = (np.array(column) for column in zip(*rows, strict=True))
+    np.savez(path, numbers=numbers, products=multiplied.astype(np.float16))

@@ -11,6 +11,10 @@ def refusing(asked: str, stored: str) -> set[str]:
     return {verdict.name for verdict in verdicts if not verdict.passed}
 
 
+HISTORY = (
+    "I am pregnant, have asthma and a stomach ulcer, take warfarin, ibuprofen and insulin every morning, "
+    "and had surgery on my knee last week after a bad fall."
+)
 SAME = [
     ("How much is 8% of 1,000?", "how much is 8 percent of 1000"),
     ("Give me two reasons to learn Go", "Give me 2 reasons to learn Go"),
@@ -28,6 +32,10 @@ SAME = [
     ("How do I cook lentils?", "How do I cook lentlis?"),
     ("Where is my data base stored?", "Where is my database stored?"),
     ("How do I improve my handwriting?", "How do I enhance my handwriting?"),
+    ("What does git rebase --onto do?", "what does `git rebase --onto` do"),
+    ("Is iPhone better than macOS?", "is iphone better than macos?"),
+    ("Cats and/or dogs?", "Cats or dogs?"),
+    ("¿Cómo se dice hola?", "¿cómo se dice hola?"),
     ("", ""),
 ]
 
@@ -53,6 +61,19 @@ DIFFERENT = [
     ("kind", "How many planets have rings?", "Which planets have rings?"),
     ("kind", "What is the average rent in town?", "What is the rent in town?"),
     ("substitution", "What is the volume of a cone?", "What is the volume of a sphere?"),
+    ("code", "What does git push --force do?", "What does git push --tags do?"),
+    ("code", "What is in /etc/passwd?", "What is in /etc/shadow?"),
+    ("code", "How do I edit config.yaml?", "How do I edit config.json?"),
+    ("code", "What does getUserName return?", "What does getUserId return?"),
+    ("code", "What does os.path.join() do?", "What does os.path.split() do?"),
+    ("code", "What is max_connections?", "What is min_connections?"),
+    ("language", "What is the capital of Peru?", "Was ist die Hauptstadt von Peru?"),
+    (
+        "language",
+        "Where is the station and how do I get to it?",
+        "\u0433\u0434\u0435 \u0432\u043e\u043a\u0437\u0430\u043b?",
+    ),
+    ("length", "Should I take aspirin?", f"Should I take aspirin? {HISTORY}"),
     ("substitution", "Sort an array in C#", "Sort an array in C++"),
 ]
 
@@ -77,7 +98,7 @@ def test_a_reason_holds_no_text() -> None:
 
 def test_a_huge_text_is_judged_without_delay() -> None:
     """What one pair can cost is bounded."""
-    assert len(judge("1,1" * 200_000 + '"' * 1000, "not " * 200_000)) == 6
+    assert len(judge("1,1" * 200_000 + '"' * 1000, "not " * 200_000)) == 9
 
 
 def test_every_text_passes_against_itself() -> None:

@@ -1,7 +1,10 @@
 """Similarity proposes, guards decide: cheap lexical reasons why near is not the same."""
 
+from workers.semantic.guards.code import code
 from workers.semantic.guards.entities import entities
 from workers.semantic.guards.kind import kind
+from workers.semantic.guards.language import language
+from workers.semantic.guards.length import length
 from workers.semantic.guards.numbers import numbers
 from workers.semantic.guards.order import order
 from workers.semantic.guards.polarity import polarity
@@ -9,10 +12,14 @@ from workers.semantic.guards.reading import read
 from workers.semantic.guards.substitution import substitution
 from workers.semantic.guards.verdict import Verdict
 
-__all__ = ["GUARDS", "Verdict", "judge"]
+__all__ = ["GUARDS", "WEIGHED", "Verdict", "judge", "judge_weighed"]
 
-_GUARDS = (numbers, polarity, kind, order, entities, substitution)
+_WEIGHED = (numbers, polarity, kind, order, entities, substitution)
+"""Those whose verdicts the verifier weighs, in the order that its weights know."""
+_GUARDS = (*_WEIGHED, code, language, length)
 
+WEIGHED = len(_WEIGHED)
+"""How many of them the verifier weighs: the first."""
 GUARDS = tuple(guard.__name__ for guard in _GUARDS)
 """The guards' names, in the order in which they judge."""
 
@@ -21,3 +28,9 @@ def judge(asked: str, stored: str) -> tuple[Verdict, ...]:
     """Ask every guard whether the stored question's answer serves the asked one; all must pass."""
     one, two = read(asked), read(stored)
     return tuple(guard(one, two) for guard in _GUARDS)
+
+
+def judge_weighed(asked: str, stored: str) -> tuple[Verdict, ...]:
+    """Ask only those guards whose verdicts the verifier weighs."""
+    one, two = read(asked), read(stored)
+    return tuple(guard(one, two) for guard in _WEIGHED)

@@ -17,6 +17,19 @@ _WORD = re.compile(r"[A-Za-z](?:\+\+|#)|[^\W\d_]+(?:'[^\W\d_]+)*|\d+(?:[.,:]\d+)
 # Some writers and many tools put a space before a contraction's ending.
 _SPLIT_CONTRACTION = re.compile(r" (?=(?:n't|'(?:t|s|re|ll|ve|d|m))\b)", re.IGNORECASE)
 _QUOTED = re.compile(r'"([^"\n]{1,200})"|`([^`\n]{1,200})`')
+_ENDINGS = (
+    "py js ts jsx tsx java c h cpp cs go rs rb php sh sql json yaml yml toml xml html css md txt csv pdf env "
+    "conf cfg ini log lock"
+)
+_CODE = re.compile(
+    r"(?<![\w-])--[a-z][\w-]*"  # an option
+    r"|(?<![\w./])(?:~|\.{1,2})?/[\w.-]+(?:/[\w.-]*)*"  # a path
+    r"|\b[A-Za-z]:\\[\w\\.-]+"  # a path of Windows
+    rf"|\b[\w-]+(?:\.[\w-]+)*\.(?:{_ENDINGS.replace(' ', '|')})\b"  # a file
+    r"|\b[A-Za-z_][\w.]*\(\)"  # a call
+    r"|\b[A-Za-z]\w*_\w+\b"  # snake_case
+    r"|\b[a-z]{2,}(?:[A-Z][a-z]+)+\b"  # camelCase
+)
 _SENTENCE_END = re.compile(r"[.!?:;\n\"(]\s*$")
 
 _AUXILIARIES = {"s": "is", "re": "are", "ll": "will", "ve": "have", "d": "would", "m": "am"}
@@ -40,10 +53,11 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A question's words in order, and its quoted strings."""
+    """A question's words in order, its quoted strings, and the code that it names."""
 
     words: tuple[Word, ...]
     quoted: frozenset[str]
+    code: frozenset[str] = frozenset()
 
     @property
     def lowers(self) -> frozenset[str]:
@@ -73,7 +87,7 @@ def read(text: str) -> Reading:
             words.append(Word(part, part.lower(), stem(part.lower()), first))
             first = False
     quoted = frozenset((one or two).strip().lower() for one, two in _QUOTED.findall(text))
-    return Reading(tuple(words), quoted)
+    return Reading(tuple(words), quoted, frozenset(_CODE.findall(text)))
 
 
 def stem(word: str) -> str:

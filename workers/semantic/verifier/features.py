@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.semantic.guards import judge
+from workers.semantic.guards import judge_weighed
 from workers.semantic.verifier.alignment import contexts, coverage, order, weights
 from workers.semantic.verifier.tokens import Tokens
 
@@ -41,7 +41,7 @@ def features(asked: Tokens, stored: Tokens) -> Vector:
 
 def verdicts(asked: str, stored: str) -> Vector:
     """Which guards refuse the pair, as zeros and ones."""
-    return np.array([not verdict.passed for verdict in judge(asked, stored)], dtype=np.float32)
+    return np.array([not verdict.passed for verdict in judge_weighed(asked, stored)], dtype=np.float32)
 
 
 def products(asked: Tokens, stored: Tokens) -> Vector:
