@@ -15,7 +15,6 @@ from ingress.api.batches import cancel_batch, create_batch, list_batches, read_b
 from ingress.api.bound import show_bound
 from ingress.api.cache import delete_entry, purge_cache
 from ingress.api.chat import complete_chat, read_completion
-from ingress.api.described import complete
 from ingress.api.embeddings import create_embeddings
 from ingress.api.events import follow_job
 from ingress.api.feedback import give_feedback
@@ -81,7 +80,6 @@ def build(ctx: IngressContext) -> ASGIApp:
         # Its default logging set-up would replace ours.
         logging_config=None,
     )
-    complete(app.openapi_schema)
     return Envelope(app, ctx.drain, ctx.admission, ctx.settings)
 
 

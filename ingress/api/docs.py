@@ -15,6 +15,7 @@ from litestar.params import FromPath
 from litestar.router import Router
 from litestar.static_files import create_static_files_router
 
+from ingress.api.described import describe
 from ingress.authentication import needs
 from shared.errors import NotFound, SentinelError
 
@@ -28,7 +29,9 @@ def openapi(version: str) -> OpenAPIConfig:
         title="Sentinel",
         version=version,
         description="A semantic LLM gateway: a thousand identical questions cost one call.",
-        openapi_router=Router("/docs", route_handlers=[], opt=DOCS, include_in_schema=False),
+        openapi_router=Router(
+            "/docs", route_handlers=[], opt=DOCS, include_in_schema=False, before_request=describe
+        ),
         render_plugins=[
             SwaggerRenderPlugin(
                 path="/swagger",
@@ -57,7 +60,7 @@ def assets() -> Router:
     return create_static_files_router(path=ASSETS, directories=[folder], include_in_schema=False, opt=DOCS)
 
 
-@get("/openapi.json", opt=DOCS, include_in_schema=False)
+@get("/openapi.json", opt=DOCS, include_in_schema=False, before_request=describe)
 async def openapi_json(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Return the API's description for tools."""
     return Response(
