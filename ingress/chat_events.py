@@ -13,14 +13,15 @@ from litestar import Request, Response
 from litestar.response import Stream
 from msgspec import Struct
 
-from ingress import cache_status, views
+from ingress import views
+from ingress.answering import mark_simulated, tell_cache
 from ingress.ask import ExactHit, Question, Settled, begin, settled
 from ingress.chat_stream import HEARTBEAT, ChatStream, Interrupted, error_event
 from ingress.context import IngressContext
 from ingress.disconnect import disconnected
 from ingress.exchange import Exchange, exchange_of
 from ingress.follow import Happening, Heartbeat, Landed, follow
-from ingress.problems import problem, problem_response
+from ingress.problems import job_problem, problem
 from ingress.replay import paced
 from ingress.withdrawal import leave_soon
 from shared.clients import Client
@@ -173,19 +174,15 @@ def _landed(
     if isinstance(outcome, Completed):
         job = views.of_settled(reply, question.metadata)
         return _whole(ctx, exchange_of(request.scope), outcome.answer, job, form)
-    urls = {"self": f"/v1/jobs/{reply.result.id}"}
-    return problem_response(request, outcome, job_id=reply.result.id, urls=urls)
+    return job_problem(request, outcome, reply.result.id)
 
 
 def _whole(
     ctx: IngressContext, exchange: Exchange, answer: Answer, job: views.JobView, form: Form
 ) -> Response[bytes] | Stream:
     """A stored answer as a stream: all of it at once, or at a pace."""
-    if answer.simulated:
-        exchange.headers["X-Sentinel-Simulated"] = "true"
-    if job.cache is not None:
-        exchange.log["cache"] = cache_status.label(job.cache)
-        exchange.headers.update(cache_status.headers(job.cache, stored=job.expires_at is not None))
+    mark_simulated(exchange, answer)
+    tell_cache(exchange, job)
     if form.pace > 0:
         told = paced(answer, job, include_usage=form.include_usage, per_s=form.pace, hurry=ctx.draining)
         return Stream(told, media_type=SSE, headers=HEADERS)

@@ -76,6 +76,13 @@ def problem_response(
     )
 
 
+def job_problem(
+    request: Request[Any, Any, Any], error: SentinelError | Failed, job_id: str
+) -> Response[bytes]:
+    """Answer with the problem of a job, which can be read at its own address."""
+    return problem_response(request, error, job_id=job_id, urls={"self": f"/v1/jobs/{job_id}"})
+
+
 def translate(error: HTTPException) -> SentinelError:
     """The error of ours that says what Litestar's does."""
     known: dict[int, SentinelError] = {

@@ -10,7 +10,8 @@ from litestar.params import FromPath, HeaderParameter, JSONBody
 from litestar.response import Stream
 from msgspec import Struct
 
-from ingress import cache_status, views
+from ingress import views
+from ingress.answering import mark_simulated, tell_cache
 from ingress.api.jobs import WaitSeconds, settled_own
 from ingress.api.query import exact_answer
 from ingress.ask import ExactHit, Leaving, Pending, Question, Settled, ask
@@ -24,7 +25,7 @@ from ingress.exact_hit import tell_completion
 from ingress.exchange import Exchange, exchange_of
 from ingress.idempotency import IdempotencyHeader, leaving_of, once
 from ingress.preferences import read_prefer
-from ingress.problems import problem_response
+from ingress.problems import job_problem
 from ingress.reading import chat_question
 from shared.errors import DeadlineExceeded, Draining, QueueFull, UnknownJob
 from shared.wire.outcome import Answer, Completed, Failed, decode_result
@@ -108,14 +109,11 @@ async def _reply(
         case Settled(result=result) if isinstance(result.r, Completed):
             return _completion(exchange, result.r.answer, views.of_settled(reply, question.metadata))
         case Settled(result=result) if isinstance(result.r, Failed):
-            urls = {"self": f"/v1/jobs/{result.id}"}
-            return problem_response(request, result.r, job_id=result.id, urls=urls)
+            return job_problem(request, result.r, result.id)
         case Pending() if is_async:
             return _accepted(views.of_pending(reply, question.completion.model, question.metadata))
         case Pending(submitted=submitted):
-            error = _unanswered(ctx, question.wait_s)
-            urls = {"self": f"/v1/jobs/{submitted.job_id}"}
-            return problem_response(request, error, job_id=submitted.job_id, urls=urls)
+            return job_problem(request, _unanswered(ctx, question.wait_s), submitted.job_id)
         case _:
             raise TypeError(f"{reply!r} is no reply")
 
@@ -150,7 +148,7 @@ async def read_completion(
     outcome = decode_result(record.outcome).r
     if isinstance(outcome, Completed):
         return _completion(exchange, outcome.answer, job)
-    return problem_response(request, outcome, job_id=job_id, urls={"self": f"/v1/jobs/{job_id}"})
+    return job_problem(request, outcome, job_id)
 
 
 def _form(ctx: IngressContext, data: ChatRequest) -> Form:
@@ -160,11 +158,8 @@ def _form(ctx: IngressContext, data: ChatRequest) -> Form:
 
 
 def _completion(exchange: Exchange, answer: Answer, job: views.JobView) -> Response[bytes]:
-    if answer.simulated:
-        exchange.headers["X-Sentinel-Simulated"] = "true"
-    if job.cache is not None:
-        exchange.log["cache"] = cache_status.label(job.cache)
-        exchange.headers.update(cache_status.headers(job.cache, stored=job.expires_at is not None))
+    mark_simulated(exchange, answer)
+    tell_cache(exchange, job)
     return _json(completion_view(answer, job), OK)
 
 

@@ -13,7 +13,7 @@ from ingress.authentication import client_of, needs
 from ingress.body import JsonBody
 from ingress.dashboard import doing
 from ingress.dashboard.board import Board
-from ingress.dashboard.doing import Actor, JobAction
+from ingress.dashboard.doing import Actor, JobAction, LetterAction
 from ingress.dashboard.filters import Filter, read_filter
 from shared.errors import BadRequest, NotFound
 from shared.sessions import role_of
@@ -162,7 +162,7 @@ async def act_on_letters(
     """Start a new job for each letter, or delete them."""
     if action not in ("requeue", "purge"):
         raise NotFound("Dead letters can be told requeue and purge.")
-    what: Literal["requeue", "purge"] = "purge" if action == "purge" else "requeue"
+    what: LetterAction = "purge" if action == "purge" else "requeue"
     if bool(data.ids) == bool(data.reason):
         raise BadRequest("Name letters by `ids`, or all of a `reason`.")
     places = await doing.letters_meant(board, data.reason) if data.reason else data.ids

@@ -9,7 +9,8 @@ from litestar.openapi import ResponseSpec
 from litestar.params import HeaderParameter, JSONBody
 from litestar.response import Stream
 
-from ingress import cache_status, views
+from ingress import views
+from ingress.answering import mark_simulated, tell_cache
 from ingress.api.events import query_events
 from ingress.ask import ExactHit, Leaving, Pending, Question, Settled, ask, begin
 from ingress.authentication import client_of, needs
@@ -20,12 +21,12 @@ from ingress.exchange import Exchange, exchange_of
 from ingress.idempotency import IdempotencyHeader, leaving_of, once
 from ingress.job_events import SSE
 from ingress.preferences import read_prefer
-from ingress.problems import problem_response
+from ingress.problems import job_problem
 from ingress.question import QueryRequest
 from ingress.reading import query_question
 from shared.errors import QueueFull
 from shared.submissions import polled_by
-from shared.wire.outcome import Answer, Completed, Failed, Timings
+from shared.wire.outcome import Completed, Failed, Timings
 
 OK, ACCEPTED = 200, 202
 PreferHeader = Annotated[
@@ -99,11 +100,10 @@ async def _reply(
         case ExactHit():
             return exact_answer(exchange, tell_job(reply, metadata))
         case Settled(result=result) if isinstance(result.r, Failed):
-            urls = {"self": f"/v1/jobs/{result.id}"}
-            return problem_response(request, result.r, job_id=result.id, urls=urls)
+            return job_problem(request, result.r, result.id)
         case Settled(result=result):
             if isinstance(result.r, Completed):
-                _mark_simulated(exchange, result.r.answer)
+                mark_simulated(exchange, result.r.answer)
             return _answered(exchange, views.of_settled(reply, metadata), views.timings_of(reply))
         case Pending():
             return _accepted(views.of_pending(reply, question.completion.model, metadata))
@@ -115,16 +115,8 @@ def exact_answer(exchange: Exchange, told: Told) -> Response[bytes]:
     return Response(told.body, headers=told.headers, media_type="application/json")
 
 
-def _mark_simulated(exchange: Exchange, answer: Answer) -> None:
-    # Nobody shall take the simulator's inventions for a model's answers, also when they come from the cache.
-    if answer.simulated:
-        exchange.headers["X-Sentinel-Simulated"] = "true"
-
-
 def _answered(exchange: Exchange, view: views.JobView, timings: Timings) -> Response[bytes]:
-    if view.cache is not None:
-        exchange.log["cache"] = cache_status.label(view.cache)
-        exchange.headers.update(cache_status.headers(view.cache, stored=view.expires_at is not None))
+    tell_cache(exchange, view)
     spent = ", ".join(f"{name};dur={ms:.2f}" for name, ms in msgspec.to_builtins(timings).items())
     return _json(view, OK, {"Server-Timing": spent} if spent else {})
 

@@ -1,6 +1,6 @@
 """The forms that mean many at once: each says first how many it means, and is done when that was seen."""
 
-from typing import Any, Final, Literal, cast, get_args
+from typing import Any, Final, cast, get_args
 from urllib.parse import parse_qsl
 
 from litestar import Request, Response, post
@@ -10,7 +10,7 @@ from ingress.dashboard import doing
 from ingress.dashboard.board import Board
 from ingress.dashboard.doing import BULK_MAX, actor_of
 from ingress.dashboard.filters import read_filter
-from ingress.dashboard.forms import NAMES, SEE_OTHER, back, job_action
+from ingress.dashboard.forms import LETTERS_DONE, NAMES, SEE_OTHER, back, job_action, letter_action
 from ingress.dashboard.rendering import page
 from ingress.dashboard.signing_in import first, posted, seen_by, session_of
 from shared.errors import BadRequest
@@ -48,16 +48,16 @@ async def act_on_all(request: Asked, board: NamedDependency[Board]) -> Response[
 async def act_on_letters_of_a_reason(request: Asked, board: NamedDependency[Board]) -> Response[Any]:
     """Say how many dead letters have a reason; requeue or delete them once that was seen."""
     form = await posted(request)
-    action: Literal["requeue", "purge"] = "purge" if first(form, "action") == "purge" else "requeue"
+    action = letter_action(form)
     reason = first(form, "reason")
     places = await doing.letters_meant(board, reason)
     if first(form, "sure"):
         done = await doing.to_letters(board, actor_of(session_of(request)), action, places, reason=reason)
-        return back("/dead", "deleted" if action == "purge" else "requeued", len(done))
+        return back("/dead", LETTERS_DONE[action], len(done))
     return _ask(
         request,
         board,
-        name="Purge dead letters" if action == "purge" else "Requeue dead letters",
+        name=f"{action.capitalize()} dead letters",
         action=action,
         meant=f"{_fit(len(places), 'letter', capped=len(places) == BULK_MAX)}: {reason}.",
         count=len(places),

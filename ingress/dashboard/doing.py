@@ -22,6 +22,7 @@ from shared.sessions import Session
 from shared.wire.outcome import Completed
 
 JobAction = Literal["cancel", "promote", "retry", "retry_bypass"]
+LetterAction = Literal["requeue", "purge"]
 ACTIONS: Final[tuple[JobAction, ...]] = ("cancel", "promote", "retry", "retry_bypass")
 BULK_MAX: Final = 1_000
 """Jobs that one action by filter reaches; whoever means more repeats it."""
@@ -122,7 +123,7 @@ async def reveal(board: Board, actor: Actor, session: Session, job_id: str) -> N
 async def to_letters(
     board: Board,
     actor: Actor,
-    action: Literal["requeue", "purge"],
+    action: LetterAction,
     places: Sequence[str],
     *,
     reason: str = "",

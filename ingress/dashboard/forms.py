@@ -1,6 +1,7 @@
 """The forms of pages: what operators do with a click, one by one or by filter."""
 
-from typing import Any, Final, Literal
+from collections.abc import Mapping
+from typing import Any, Final
 from urllib.parse import quote
 
 from litestar import Request, post
@@ -10,7 +11,7 @@ from litestar.response import Redirect
 
 from ingress.dashboard import doing
 from ingress.dashboard.board import Board
-from ingress.dashboard.doing import ACTIONS, JobAction, actor_of
+from ingress.dashboard.doing import ACTIONS, JobAction, LetterAction, actor_of
 from ingress.dashboard.signing_in import first, posted, seen_by, session_of
 from shared.errors import BadRequest, NotFound
 from shared.fleet_control import Wish
@@ -25,6 +26,7 @@ NAMES: dict[str, str] = {
     "retry_bypass": "Ask again past the cache",
 }
 DONE = {"cancel": "cancelled", "promote": "promoted", "retry": "retried", "retry_bypass": "retried"}
+LETTERS_DONE: dict[LetterAction, str] = {"requeue": "requeued", "purge": "deleted"}
 WISHES: dict[str, Wish] = {"": "", "quiet": "quiet", "drain": "drain"}
 
 
@@ -53,9 +55,9 @@ async def act_on_job(
 async def act_on_letters(request: Asked, board: NamedDependency[Board]) -> Redirect:
     """Requeue dead letters, or delete them."""
     form = await posted(request)
-    action: Literal["requeue", "purge"] = "purge" if first(form, "action") == "purge" else "requeue"
+    action = letter_action(form)
     done = await doing.to_letters(board, actor_of(session_of(request)), action, form.get("id", []))
-    return back("/dead", "deleted" if action == "purge" else "requeued", len(done))
+    return back("/dead", LETTERS_DONE[action], len(done))
 
 
 @post("/workers/{worker:str}/wish", opt=seen_by("operator"), include_in_schema=False, status_code=SEE_OTHER)
@@ -88,6 +90,11 @@ def job_action(name: str) -> JobAction:
         if action == name:
             return action
     raise NotFound(f"There is no action {name!r}.")
+
+
+def letter_action(form: Mapping[str, list[str]]) -> LetterAction:
+    """What is to be done to dead letters."""
+    return "purge" if first(form, "action") == "purge" else "requeue"
 
 
 def back(path: str, done: str, count: int | None = None) -> Redirect:

@@ -1,6 +1,6 @@
 """The forms of the keys' page: make a key, replace one, end one."""
 
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from litestar import Request, Response, post
@@ -12,13 +12,13 @@ from ingress.api.keys import KeyRequest, RotateRequest, new_key
 from ingress.dashboard import doing
 from ingress.dashboard.board import Board
 from ingress.dashboard.doing import actor_of
+from ingress.dashboard.forms import SEE_OTHER, back
 from ingress.dashboard.rendering import page
 from ingress.dashboard.signing_in import first, posted, seen_by, session_of
 from shared.errors import BadRequest
 from shared.key_store import StoredKey
 
 Asked = Request[Any, Any, Any]
-SEE_OTHER: Final = 303
 Kind = TypeVar("Kind")
 
 
@@ -47,7 +47,7 @@ async def end_key(request: Asked, key_id: FromPath[str], board: NamedDependency[
     """End an API key."""
     await posted(request)
     await doing.revoke_key(board, actor_of(session_of(request)), key_id)
-    return Redirect("/dashboard/keys?done=revoked", status_code=SEE_OTHER)
+    return back("/keys", "revoked")
 
 
 def _read(given: dict[str, object], kind: type[Kind]) -> Kind:
