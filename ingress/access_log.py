@@ -53,9 +53,8 @@ class AccessLog:
         self, request_id: str, endpoint: str, ms: float, key: str, cache: str, trace_id: str = ""
     ) -> None:
         """Gather one line; '' for a request without a trace."""
-        line = Line(self._now(), request_id, endpoint, round(ms, 2), key, cache)
-        if trace_id:
-            line = TracedLine(**msgspec.structs.asdict(line), trace_id=trace_id)
+        told = (self._now(), request_id, endpoint, round(ms, 2), key, cache)
+        line = TracedLine(*told, trace_id=trace_id) if trace_id else Line(*told)
         self._lines.append(self._encode(line))
         if len(self._lines) == 1:
             self._loop.call_later(SOON_S, self.write)

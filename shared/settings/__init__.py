@@ -16,22 +16,6 @@ from shared.settings.serving import ServingSettings
 from shared.settings.tracing import TracingSettings
 from shared.settings.trusting import TrustSettings
 
-GROUPS = (
-    ProcessSettings,
-    TracingSettings,
-    ServingSettings,
-    RedisSettings,
-    AccessSettings,
-    MoneySettings,
-    AskingSettings,
-    CachingSettings,
-    TrustSettings,
-    QueueingSettings,
-    ProviderSettings,
-    BreakerSettings,
-)
-"""In the order in which they are listed."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(
@@ -82,3 +66,7 @@ class Settings(
     def cache_url(self) -> str:
         """The cache Redis, which may be the queue Redis."""
         return self.cache_redis_url or self.redis_url
+
+
+GROUPS = Settings.__bases__
+"""In the order in which they are listed."""

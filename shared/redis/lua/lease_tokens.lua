@@ -11,21 +11,19 @@
 -- Redis refuses a script for want of memory only before its first write: ending work must not need memory.
 redis.call('DEL', 'sentinel:none')
 
+--!include bucket
+
 local capacity = tonumber(ARGV[1])
 local refill = tonumber(ARGV[2])
 local cost = tonumber(ARGV[3])
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
-local saved = redis.call('HMGET', KEYS[1], 'tokens', 'at')
-local tokens = tonumber(saved[1]) or capacity
-local at = tonumber(saved[2]) or now
-tokens = math.min(capacity, tokens + math.max(0, now - at) * refill / 1000)
+local tokens = left_in(KEYS[1], capacity, refill, 1000, now)
 
 local granted = math.max(0, math.min(tonumber(ARGV[4]), math.floor(tokens / cost)))
 if granted > 0 then
   tokens = tokens - granted * cost
-  redis.call('HSET', KEYS[1], 'tokens', string.format('%.17g', tokens), 'at', string.format('%.0f', now))
-  redis.call('PEXPIRE', KEYS[1], math.ceil(capacity / refill * 1000) + 1000)
+  keep_in(KEYS[1], tokens, now, math.ceil(capacity / refill * 1000) + 1000)
 end
 return {granted, string.format('%.17g', tokens), string.format('%.0f', now)}

@@ -12,18 +12,12 @@
 -- Redis refuses a script for want of memory only before its first write: ending work must not need memory.
 redis.call('DEL', 'sentinel:none')
 
+--!include bucket
+
 local MINUTE = 60000
 local patience = tonumber(ARGV[1])
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-
-local function left_in(key, limit)
-  local saved = redis.call('HMGET', key, 'tokens', 'at')
-  local tokens = tonumber(saved[1]) or limit
-  local at = tonumber(saved[2]) or now
-  -- A clock that steps back gives nothing rather than taking tokens away.
-  return math.min(limit, tokens + math.max(0, now - at) * limit / MINUTE)
-end
 
 local wait = math.max(0, (tonumber(redis.call('HGET', KEYS[1], 'until')) or 0) - now)
 local reason = wait > 0 and 'pause' or ''
@@ -32,7 +26,7 @@ for i, name in ipairs({'requests', 'tokens'}) do
   local limit = tonumber(ARGV[1 + i])
   local cost = math.min(limit, tonumber(ARGV[3 + i]))
   if limit > 0 and cost > 0 then
-    after[i] = left_in(KEYS[1 + i], limit) - cost
+    after[i] = left_in(KEYS[1 + i], limit, limit, MINUTE, now) - cost
     local due = math.ceil(-after[i] * MINUTE / limit)
     if due > wait then
       wait = due
@@ -45,7 +39,6 @@ if wait > patience then
 end
 for i, tokens in pairs(after) do
   local limit = tonumber(ARGV[1 + i])
-  redis.call('HSET', KEYS[1 + i], 'tokens', string.format('%.17g', tokens), 'at', string.format('%.0f', now))
-  redis.call('PEXPIRE', KEYS[1 + i], math.ceil((limit - tokens) * MINUTE / limit) + 1000)
+  keep_in(KEYS[1 + i], tokens, now, math.ceil((limit - tokens) * MINUTE / limit) + 1000)
 end
 return {1, wait, reason}

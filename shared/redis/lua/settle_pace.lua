@@ -10,6 +10,8 @@
 -- Redis refuses a script for want of memory only before its first write: ending work must not need memory.
 redis.call('DEL', 'sentinel:none')
 
+--!include bucket
+
 local MINUTE = 60000
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -18,13 +20,8 @@ for i = 1, 2 do
   local limit = tonumber(ARGV[i])
   local back = tonumber(ARGV[2 + i])
   if limit > 0 and back ~= 0 then
-    local saved = redis.call('HMGET', KEYS[i], 'tokens', 'at')
-    local tokens = tonumber(saved[1]) or limit
-    local at = tonumber(saved[2]) or now
-    tokens = math.min(limit, tokens + math.max(0, now - at) * limit / MINUTE)
-    tokens = math.min(limit, tokens + back)
-    redis.call('HSET', KEYS[i], 'tokens', string.format('%.17g', tokens), 'at', string.format('%.0f', now))
-    redis.call('PEXPIRE', KEYS[i], math.ceil((limit - tokens) * MINUTE / limit) + 1000)
+    local tokens = math.min(limit, left_in(KEYS[i], limit, limit, MINUTE, now) + back)
+    keep_in(KEYS[i], tokens, now, math.ceil((limit - tokens) * MINUTE / limit) + 1000)
   end
 end
 return 1

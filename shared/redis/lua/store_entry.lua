@@ -14,6 +14,8 @@
 --
 -- Applying the same commit again changes nothing, so any number of workers may empty the outbox.
 
+--!include marks
+
 local before = redis.call('HMGET', KEYS[1], 'fence', 'tenant', 'purged_at')
 if tonumber(before[1] or 0) >= tonumber(ARGV[1]) then
   return 0
@@ -23,17 +25,9 @@ if before[2] == ARGV[10] and tonumber(before[3] or -1) >= asked_at then
   return 0
 end
 local labels = {unpack(ARGV, 13)}
-local marks = redis.call('HMGET', KEYS[6], 'era', 'all', unpack(labels))
-for i = 2, #labels + 2 do
-  if marks[i] and tonumber(marks[i]) >= asked_at then
-    return 0
-  end
-end
-local era = marks[1]
+local era = era_for(KEYS[6], asked_at, labels)
 if not era then
-  local clock = redis.call('TIME')
-  era = string.format('%.0f', clock[1] * 1000000 + clock[2])
-  redis.call('HSET', KEYS[6], 'era', era)
+  return 0
 end
 -- One that replaces an older answer adds nothing.
 local most = tonumber(ARGV[12])

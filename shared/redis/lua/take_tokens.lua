@@ -10,23 +10,20 @@
 -- Redis refuses a script for want of memory only before its first write: ending work must not need memory.
 redis.call('DEL', 'sentinel:none')
 
+--!include bucket
+
 local capacity = tonumber(ARGV[1])
 local refill = tonumber(ARGV[2])
 local cost = tonumber(ARGV[3])
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
-local saved = redis.call('HMGET', KEYS[1], 'tokens', 'at')
-local tokens = tonumber(saved[1]) or capacity
-local at = tonumber(saved[2]) or now
--- A clock that steps back gives nothing rather than taking tokens away.
-tokens = math.min(capacity, tokens + math.max(0, now - at) * refill / 1000)
+local tokens = left_in(KEYS[1], capacity, refill, 1000, now)
 
 local allowed = tokens >= cost and 1 or 0
 if allowed == 1 and cost > 0 then
   tokens = tokens - cost
-  redis.call('HSET', KEYS[1], 'tokens', string.format('%.17g', tokens), 'at', string.format('%.0f', now))
-  redis.call('PEXPIRE', KEYS[1], math.ceil(capacity / refill * 1000) + 1000)
+  keep_in(KEYS[1], tokens, now, math.ceil(capacity / refill * 1000) + 1000)
 end
 local wait = allowed == 1 and 0 or math.ceil((cost - tokens) / refill * 1000)
 return {allowed, string.format('%.17g', tokens), wait, string.format('%.0f', now)}

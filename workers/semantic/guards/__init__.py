@@ -1,5 +1,7 @@
 """Similarity proposes, guards decide: cheap lexical reasons why near is not the same."""
 
+from collections.abc import Callable, Sequence
+
 from workers.semantic.guards.code import code
 from workers.semantic.guards.entities import entities
 from workers.semantic.guards.kind import kind
@@ -8,10 +10,11 @@ from workers.semantic.guards.length import length
 from workers.semantic.guards.numbers import numbers
 from workers.semantic.guards.order import order
 from workers.semantic.guards.polarity import polarity
-from workers.semantic.guards.reading import read
+from workers.semantic.guards.reading import Reading, read
 from workers.semantic.guards.substitution import substitution
 from workers.semantic.guards.verdict import Verdict
 
+Guard = Callable[[Reading, Reading], Verdict]
 __all__ = ["GUARDS", "WEIGHED", "Verdict", "judge", "judge_weighed"]
 
 _WEIGHED = (numbers, polarity, kind, order, entities, substitution)
@@ -26,11 +29,14 @@ GUARDS = tuple(guard.__name__ for guard in _GUARDS)
 
 def judge(asked: str, stored: str) -> tuple[Verdict, ...]:
     """Ask every guard whether the stored question's answer serves the asked one; all must pass."""
-    one, two = read(asked), read(stored)
-    return tuple(guard(one, two) for guard in _GUARDS)
+    return _asked_of(_GUARDS, asked, stored)
 
 
 def judge_weighed(asked: str, stored: str) -> tuple[Verdict, ...]:
     """Ask only those guards whose verdicts the verifier weighs."""
+    return _asked_of(_WEIGHED, asked, stored)
+
+
+def _asked_of(guards: Sequence[Guard], asked: str, stored: str) -> tuple[Verdict, ...]:
     one, two = read(asked), read(stored)
-    return tuple(guard(one, two) for guard in _WEIGHED)
+    return tuple(guard(one, two) for guard in guards)
