@@ -34,7 +34,7 @@ class Record(Struct, frozen=True, kw_only=True):
     outcome: bytes | None
     key_id: str = ""
     embeds: bool = False
-    """Whether its outcome is vectors rather than an answer."""
+    """Whether its outcome is vectors, or what they are near to, rather than an answer."""
     priority: str = "interactive"
     request_id: str = ""
     ingress_ms: float = 0.0

@@ -52,5 +52,5 @@ class SharedScope:
 
 def _shared(commit: Commit) -> Commit:
     """The same answer as everybody's: without the job, which is its tenant's, and without a vector."""
-    ours = {"id": commit.shared, "job_id": f"{commit.shared}.0", "tenant": SHARED_TENANT}
+    ours = {"id": commit.shared, "job_id": f"{commit.shared}.0", "tenant": SHARED_TENANT, "partition": ""}
     return Commit(fence=commit.fence, entry=msgspec.structs.replace(commit.entry, **ours), partition="")

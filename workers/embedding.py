@@ -39,7 +39,7 @@ async def run_embedding(ctx: WorkerContext, claimed: Claimed, job: EmbedJob, now
     outcome: Vectors | Failed
     try:
         _check(ctx, claimed, job)
-        async with asyncio.timeout(_left_s(ctx, claimed, now_ms)):
+        async with asyncio.timeout(left_s(ctx, claimed, now_ms)):
             outcome = await work.vectors()
     except TimeoutError:
         late = DeadlineExceeded("The texts were not embedded by the job's deadline.")
@@ -127,7 +127,8 @@ def _check(ctx: WorkerContext, claimed: Claimed, job: EmbedJob) -> None:
         raise BadRequest(f"{job.model} gives {semantic.dimensions} dimensions here, not {job.dimensions}.")
 
 
-def _left_s(ctx: WorkerContext, claimed: Claimed, now_ms: int) -> float:
+def left_s(ctx: WorkerContext, claimed: Claimed, now_ms: int) -> float:
+    """Seconds until a job's deadline, or as many as any job has."""
     if claimed.deadline_at_ms is None:
         return ctx.settings.job_deadline_s
     return max(0.0, (claimed.deadline_at_ms - now_ms) / 1000)

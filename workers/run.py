@@ -19,12 +19,14 @@ from shared.submissions import CLASSES
 from shared.wire.embedding import FUNCTION as EMBED, decode_job as decode_embed_job
 from shared.wire.job import FUNCTION, Job, Payload, TooNew, decode_job
 from shared.wire.outcome import Completed, Failed, Outcome
+from shared.wire.similar import FUNCTION as SIMILAR, decode_job as decode_similar_job
 from workers.answer import Answered, answer
 from workers.context import WorkerContext
 from workers.embedding import run_embedding
 from workers.job_span import describe_outcome, job_attributes
 from workers.patience import patiently
 from workers.settling import settlement
+from workers.similar import run_similar
 from workers.slow_jobs import tell_if_slow
 from workers.stock import run_stock
 
@@ -47,11 +49,8 @@ async def run_job(
     started = time.monotonic()
     if claimed.tries == 1:
         START_LATENCY[claimed.priority].observe(max(0, now_ms - claimed.created_at_ms) / 1000)
-    if payload is not None and payload.f == EMBED:
-        await _embed(ctx, claimed, payload, now_ms)
-        return False
     if payload is not None and payload.f != FUNCTION:
-        await settle(ctx, claimed, await run_stock(functions, ctx, claimed, payload, now_ms))
+        await _run_other(ctx, functions, claimed, payload, now_ms)
         return False
     job, answered = await _answered(ctx, claimed, payload, now_ms)
     finished_ms = now_ms + int((time.monotonic() - started) * 1000)
@@ -85,6 +84,24 @@ async def run_job(
         if settled.hit == "semantic" and answered.outcome.match is not None:
             ctx.entry_hits.count(answered.outcome.match.entry_id)
     return settled.commit != b""
+
+
+async def _run_other(
+    ctx: WorkerContext,
+    functions: Mapping[str, Function | CronJob],
+    claimed: Claimed,
+    payload: Payload,
+    now_ms: int,
+) -> None:
+    """Run what is no question: texts to embed, a look at what is near an entry, or a stock client's job."""
+    if payload.f == EMBED:
+        await _embed(ctx, claimed, payload, now_ms)
+    elif payload.f == SIMILAR:
+        look = decode_similar_job(payload)
+        logs.request_id.set(look.request_id)
+        await settle(ctx, claimed, await run_similar(ctx, claimed, look, now_ms))
+    else:
+        await settle(ctx, claimed, await run_stock(functions, ctx, claimed, payload, now_ms))
 
 
 async def _embed(ctx: WorkerContext, claimed: Claimed, payload: Payload, now_ms: int) -> None:

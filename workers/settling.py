@@ -39,6 +39,8 @@ def settlement(
     commit = b""
     if isinstance(outcome, Completed) and job and _may_store(job, outcome, settings):
         entry = _entry(claimed, job, outcome, settings, started_ms, now_ms)
+        if answered.vector is not None:
+            entry = msgspec.structs.replace(entry, partition=partition)
         outcome = msgspec.structs.replace(outcome, entry_expires_at_ms=entry.fresh_until_ms)
         commit = entry_wire.encode(_commit(claimed, entry, answered.vector, partition, job))
     result = encode_result(_result(claimed, outcome, started_ms, now_ms))

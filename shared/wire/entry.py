@@ -15,7 +15,8 @@ class Entry(Struct, frozen=True, kw_only=True):
 
     It is fresh until `fresh_until_ms` and kept, stale, until `expires_at_ms`. `asked_at_ms` is when the
     attempt that bought it was claimed: a purge since then is a purge of this answer. `ttl_s` is what its
-    caller asked for. An entry of a release that knew no staleness is fresh until it ends.
+    caller asked for. An entry of a release that knew no staleness is fresh until it ends. `partition` is
+    where its vector is; '' when it has none, and for entries of a release that did not note it.
     """
 
     v: Annotated[int, Meta(ge=1, le=VERSION)] = VERSION
@@ -32,6 +33,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     model: str = ""
     namespace: str | None = None
     tags: tuple[str, ...] = ()
+    partition: str = ""
 
 
 class IndexRow(Struct, frozen=True, kw_only=True):

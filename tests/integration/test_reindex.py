@@ -60,6 +60,13 @@ async def found_in_all(fleet: Subject, number: int) -> list[str]:
     return await fleet.find(axis(number), k=20, partition=PARTITIONS[number % 2])
 
 
+async def vector_of(fleet: Subject, number: int) -> list[float] | None:
+    """An entry's vector as it is stored."""
+    assert isinstance(fleet.index, FleetIndex)
+    found = await fleet.index.vector(f"{PARTITIONS[number % 2]}:{SPACE}", f"e{number}")
+    return None if found is None else list(found)
+
+
 async def all_found(fleet: Subject) -> bool:
     """Whether every entry is found by its own vector."""
     found = [await fleet.find(axis(n), k=1, partition=PARTITIONS[n % 2]) for n in range(20)]
@@ -70,6 +77,8 @@ async def all_found(fleet: Subject) -> bool:
 async def test_a_fleet_at_work_moves_there_and_back(fleet: Subject, there: Place) -> None:
     """Every entry is found before, during and after; what the old place held is gone."""
     assert await all_found(fleet)
+    assert await vector_of(fleet, 3) == list(axis(3))
+    assert await vector_of(fleet, 20) is None
     told: list[tuple[int, int]] = []
     moving = asyncio.create_task(reindex(fleet.redis, there, lambda *done: told.append(done), grace_s=1.5))
     checks = 0
@@ -82,6 +91,7 @@ async def test_a_fleet_at_work_moves_there_and_back(fleet: Subject, there: Place
     assert told[-1] == (2, 2)
     assert await read_place(fleet.redis) == there
     assert await fleet.redis.keys(keys.index("*")) == []
+    assert await vector_of(fleet, 3) == list(axis(3))
     assert await all_found(fleet)
     await fleet.put("new", axis(25), partition="abc")
     await fleet.until_found(axis(25), *(await fleet.find(axis(25), 20, "abc")), partition="abc")

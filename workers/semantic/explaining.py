@@ -1,6 +1,5 @@
 """Why an answer to one question would serve another, or would not: for people and for programs; pure."""
 
-from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -8,6 +7,7 @@ from msgspec import Struct
 from workers.semantic.judging import REACH, VETOES, Policy
 from workers.semantic.lab import Explained
 from workers.semantic.minilm import LocalEmbedder
+from workers.semantic.wording import MATCH, refused_for, too_far, too_unlikely
 
 GREEN, RED, BOLD, RESET = "\033[32m", "\033[31m", "\033[1m", "\033[0m"
 _VETO: Final = " (a veto)"
@@ -74,23 +74,18 @@ def table(told: Explanation, *, colour: bool) -> str:
 
 def _in_words(said: Explained, policy: Policy, needed: float, chance: float, *, match: bool) -> str:
     if match:
-        return "A match: the stored answer would be served."
+        return MATCH
     if said.cosine < needed:
-        return f"No match: the questions are too far apart ({said.cosine:.2f}, needed {needed:.2f})."
+        return too_far(said.cosine, needed)
     refused = [v for v in said.verdicts if not v.passed]
     vetoes = [v for v in refused if _vetoes(policy, v.guard)]
     if vetoes:
-        return f"No match: {_listed([v.reason for v in vetoes])}."
-    because = f", with {_listed([v.reason for v in refused])}" if refused else ""
-    return f"No match: the verifier gives it a chance of {said.chance:.2f}, needed {chance:.2f}{because}."
+        return refused_for([v.reason for v in vetoes])
+    return too_unlikely(said.chance, chance, [v.reason for v in refused])
 
 
 def _vetoes(policy: Policy, guard: str) -> bool:
     return policy == "guards" or (policy == "verified" and guard in VETOES)
-
-
-def _listed(reasons: Sequence[str]) -> str:
-    return reasons[0] if len(reasons) == 1 else f"{', '.join(reasons[:-1])} and {reasons[-1]}"
 
 
 def _mark(passed: bool, colour: bool) -> str:  # noqa: FBT001 - two faces of one mark

@@ -3,10 +3,14 @@
 import asyncio
 import logging
 
+import msgspec
+import numpy as np
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from shared.index_place import Place, searched, settle_place
+from shared.redis import keys
+from shared.wire.entry import decode_row
 from workers.semantic.embedder import Vectors
 from workers.semantic.engine_index import EngineIndex
 from workers.semantic.feed import IndexFeed
@@ -36,6 +40,22 @@ class FleetIndex:
             await self.look()
         index = self._engine if self._place == "redis" else self._feed
         return await index.nearest(partition, vector, k, now_ms)
+
+    async def vector(self, partition: str, entry_id: str) -> Vectors | None:
+        """Return the vector that is stored for an entry, wherever it is; None when there is none.
+
+        Raises RedisError.
+        """
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hget(keys.index(partition), entry_id)
+            pipe.hget(keys.vector(partition, entry_id), "vector")
+            row, document = await pipe.execute()
+        try:
+            data = document if row is None else decode_row(row).vector
+            return None if data is None else np.frombuffer(data, dtype="<f4")
+        except (msgspec.DecodeError, ValueError):
+            logger.warning("stored vector unreadable", extra={"entry_id": entry_id})
+            return None
 
     async def follow(self) -> None:
         """Follow the changes of the vectors and of their place, for ever."""

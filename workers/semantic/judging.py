@@ -96,17 +96,28 @@ class Judge:
         `needed` is the score that a bound on wrong hits asks for, instead of the policy's own. Then a
         verifier that fails accepts nothing: nobody knows how often guards are wrong here.
         """
+        rulings = await self.weigh(asked, stored, similarities, needed=needed)
+        for ruling in rulings:
+            for verdict in ruling.verdicts:
+                metrics.semantic_verdicts.labels(verdict.guard, str(verdict.passed).lower()).inc()
+        return rulings
+
+    async def weigh(
+        self,
+        asked: str,
+        stored: Sequence[str],
+        similarities: Sequence[float] | None = None,
+        *,
+        needed: float | None = None,
+    ) -> list[Ruling]:
+        """The same rulings where nothing is to be served: they are not counted."""
         if not stored:
             return []
         cosines = similarities or [1.0] * len(stored)
         if self._policy == "cosine":
             return [scored((), cosine, needed) for cosine in cosines]
         said = [tuple(Verdict(v.name, v.passed, v.reason) for v in judge(asked, text)) for text in stored]
-        rulings = await self._ruled(asked, stored, said, cosines, needed)
-        for ruling in rulings:
-            for verdict in ruling.verdicts:
-                metrics.semantic_verdicts.labels(verdict.guard, str(verdict.passed).lower()).inc()
-        return rulings
+        return await self._ruled(asked, stored, said, cosines, needed)
 
     async def _ruled(
         self,

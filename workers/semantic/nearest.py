@@ -22,7 +22,7 @@ from workers.semantic.bounds import Bounds
 from workers.semantic.embedder import Embedded, Embedder, EmbedderError, Vectors
 from workers.semantic.judging import Judge, Ruling
 from workers.semantic.neighbours import SearchError, VectorIndex
-from workers.semantic.proposing import Proposal, Proposer, rule
+from workers.semantic.proposing import BARRED, Proposal, Proposer, rule
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,14 @@ class Looked(Struct, frozen=True, kw_only=True):
     guards_ms: float = 0.0
     embed_cost: int | None = 0
     embedding: Embedding | None = None
+
+
+class Compared(Struct, frozen=True):
+    """What a policy rules on pairs, and the cosine from which it would have heard of them."""
+
+    policy: str
+    threshold: float
+    rulings: Sequence[Ruling]
 
 
 class Semantic:
@@ -87,6 +95,25 @@ class Semantic:
     def partition(self, job: Job) -> str:
         """The job's partition in this embedder's space."""
         return f"{job.partition}:{self._embedder.name}"
+
+    def knows(self, partition: str) -> bool:
+        """Whether a partition is in this embedder's space."""
+        return partition.partition(":")[2] == self._embedder.name
+
+    async def compare(self, entry: Entry, others: Sequence[Entry], similarities: Sequence[float]) -> Compared:
+        """Rule on answering an entry's question from others, served to nobody and counted nowhere.
+
+        Raises RedisUnavailable.
+        """
+        needed, barred = await asyncio.gather(
+            self._bounds.needed(entry.tenant, None),
+            self._wrong_pairs.barred(entry.tenant, entry.id, [other.id for other in others]),
+        )
+        stored = [other.question for other in others]
+        rulings = await self._judge.weigh(entry.question, stored, similarities, needed=needed)
+        pairs = zip(others, rulings, strict=True)
+        ruled = [BARRED if other.id in barred else ruling for other, ruling in pairs]
+        return Compared(self._bounds.policy, self._threshold, ruled)
 
     async def look(self, job: Job, now_ms: int) -> Looked:
         """Embed the question and find its nearest stored twin within the deadline."""

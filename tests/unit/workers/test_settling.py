@@ -15,7 +15,9 @@ DAY_S = 86_400
 NOW_MS = 1_000_000
 
 
-def kept(question: str, settings: Settings, *, policy: CachePolicy | None = None) -> Entry | None:
+def kept(
+    question: str, settings: Settings, *, policy: CachePolicy | None = None, vector: bytes | None = None
+) -> Entry | None:
     """The entry that a bought answer to this question becomes."""
     job = Job(
         completion=Completion(model="m", messages=(Message("user", question),)),
@@ -43,7 +45,7 @@ def kept(question: str, settings: Settings, *, policy: CachePolicy | None = None
         tries=1,
         wanted=True,
     )
-    answered = Answered(Completed(answer=answer, source="provider"))
+    answered = Answered(Completed(answer=answer, source="provider"), vector)
     settled = settlement(claimed, job, answered, settings, partition="p", started_ms=NOW_MS, now_ms=NOW_MS)
     return decode_commit(settled.commit).entry if settled.commit else None
 
@@ -60,6 +62,15 @@ def test_an_answer_about_today_is_kept_for_a_moment_and_not_served_stale() -> No
     assert (weather.fresh_until_ms, weather.expires_at_ms) == (NOW_MS + 60_000, NOW_MS + 60_000)
     assert capital.fresh_until_ms == NOW_MS + 7 * DAY_S * 1000
     assert capital.expires_at_ms == NOW_MS + 30 * DAY_S * 1000
+
+
+def test_an_entry_names_the_partition_of_its_vector() -> None:
+    """Without a vector it is in none."""
+    settings = Settings()
+    without, with_one = (kept("Capital of Peru?", settings), kept("Capital of Peru?", settings, vector=b"x"))
+    assert without is not None
+    assert with_one is not None
+    assert (without.partition, with_one.partition) == ("", "p")
 
 
 def test_no_life_means_that_nothing_is_stored() -> None:
