@@ -47,7 +47,7 @@ ADMIN = (
     *(keys.create_key, keys.list_keys, keys.rotate_key, keys.revoke_key),
     *(operations.read_overview, operations.find_jobs, operations.read_any_job, operations.list_workers),
     *(operations.list_queues, operations.list_letters, operations.list_stuck, operations.list_entries),
-    operations.read_audit,
+    *(operations.find_similar, operations.read_audit),
     *(operating.act_on_job, operating.act_on_jobs, operating.act_on_worker, operating.act_on_queue),
     operating.act_on_letters,
 )

@@ -7,6 +7,7 @@ cache costs callers nothing.
 import asyncio
 import contextlib
 from collections import Counter
+from collections.abc import Sequence
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -87,6 +88,11 @@ class EntryList:
         """Read one entry."""
         async with translated(), asyncio.timeout(self._deadline_s):
             return (await self._read([entry_id])).get(entry_id)
+
+    async def named(self, entry_ids: Sequence[str]) -> dict[str, Listed]:
+        """Read some entries by their ids; those that are gone are left out."""
+        async with translated(), asyncio.timeout(self._deadline_s):
+            return await self._read(list(entry_ids))
 
     async def _read(self, names: list[str]) -> dict[str, Listed]:
         async with self._cache.pipeline(transaction=False) as pipe:

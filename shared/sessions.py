@@ -85,7 +85,7 @@ class Sessions:
             await self._home.delete(keys.session(_digest(session.token)), keys.seen(_digest(session.token)))
 
     async def reveal(self, session: Session, job_id: str) -> None:
-        """Let a session see a job's question and answer from now on."""
+        """Let a session see a job's question and answer from now on, or a stored answer's."""
         place = keys.seen(_digest(session.token))
         async with self._in_time(), self._home.pipeline(transaction=True) as pipe:
             pipe.sadd(place, job_id)
@@ -93,7 +93,7 @@ class Sessions:
             await pipe.execute()
 
     async def sees(self, session: Session, job_id: str) -> bool:
-        """Whether a session has asked to see a job's question and answer."""
+        """Whether a session has asked to see a job's question and answer, or a stored answer's."""
         async with self._in_time():
             return bool(await self._home.sismember(keys.seen(_digest(session.token)), job_id))  # type: ignore[misc]
 

@@ -1,9 +1,9 @@
 """/admin: what the dashboard shows, as JSON; for keys with the scope view."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Response, get
+from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.openapi import ResponseSpec
 from litestar.params import FromPath, FromQuery, QueryParameter
@@ -12,11 +12,13 @@ from msgspec import Struct
 from ingress.authentication import needs
 from ingress.dashboard import parts, records
 from ingress.dashboard.board import Board
+from ingress.dashboard.entries import EntryDetail, detail_of as entry_detail_of
 from ingress.dashboard.filters import read_filter
 from ingress.dashboard.job_detail import JobDetail, detail_of
 from ingress.dashboard.overview import Overview
 from ingress.dashboard.parts import ClassLine, WorkerLine
 from ingress.dashboard.records import EntryLine, Letter
+from ingress.exchange import exchange_of
 from shared.audit import Note
 from shared.errors import UnknownJob
 from shared.history import Page
@@ -169,6 +171,23 @@ async def list_entries(
     """Return fifty stored answers, the newest or the most used first, without what they say."""
     entries, total = await records.entries_of(board, by=by, start=start, named="")
     return _json(EntriesView(entries, total))
+
+
+@get(
+    "/cache/entries/{entry_id:str}/similar",
+    opt=needs("view"),
+    responses={OK: ResponseSpec(EntryDetail)},
+    summary="Find stored answers near to one",
+    tags=TAGS,
+)
+async def find_similar(
+    request: Request[Any, Any, Any],
+    entry_id: FromPath[str],
+    board: NamedDependency[Board],
+    tenant: Annotated[str, QueryParameter(description="whose entry it is; another's is not found")] = "",
+) -> Response[bytes]:
+    """Return an entry's nearest neighbours and what the policy in force says of each; 503 without workers."""
+    return _json(await entry_detail_of(board, tenant, entry_id, exchange_of(request.scope).request_id))
 
 
 @get(

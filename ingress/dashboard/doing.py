@@ -120,6 +120,12 @@ async def reveal(board: Board, actor: Actor, session: Session, job_id: str) -> N
     await board.sessions.reveal(session, job_id)
 
 
+async def reveal_entry(board: Board, actor: Actor, session: Session, tenant: str, entry_id: str) -> None:
+    """Let a session see what a stored answer and those near it say."""
+    await _note(board, actor, "reveal entry", entry_id, f"tenant {tenant}, and what is near it")
+    await board.sessions.reveal(session, entry_id)
+
+
 async def to_letters(
     board: Board,
     actor: Actor,

@@ -157,12 +157,13 @@ async def entries_of(
     now_ms = int(time.time() * 1000)
     if named:
         listed = await board.entries.one(named.partition(".")[0])
-        return ([] if listed is None else [_line(listed, now_ms)]), int(listed is not None)
+        return ([] if listed is None else [line_of(listed, now_ms)]), int(listed is not None)
     found, total = await board.entries.page(by, start=start, count=LISTED)
-    return [_line(listed, now_ms) for listed in found], total
+    return [line_of(listed, now_ms) for listed in found], total
 
 
-def _line(listed: Listed, now_ms: int) -> EntryLine:
+def line_of(listed: Listed, now_ms: int) -> EntryLine:
+    """Lay a stored answer out, without what it says; pure."""
     entry = listed.entry
     return EntryLine(
         id=entry.id,

@@ -7,7 +7,7 @@ from litestar import Request, Response, Router
 from litestar.exceptions import HTTPException
 from litestar.response import Redirect
 
-from ingress.dashboard import bulk_forms, entering, forms, key_forms, live, pages, records
+from ingress.dashboard import bulk_forms, entering, entries, forms, key_forms, live, pages, records
 from ingress.dashboard.board import Board
 from ingress.dashboard.rendering import HEADERS, page
 from ingress.dashboard.signing_in import SESSION, NotSignedIn, signed_in
@@ -47,6 +47,7 @@ def dashboard(board: Callable[[], Board]) -> Router:
             *(pages.show_overview, pages.show_jobs, pages.show_job),
             *(pages.show_workers, pages.show_queues, pages.show_stuck),
             *(records.show_dead, records.show_cache, records.show_keys, records.show_audit),
+            *(entries.show_entry, entries.reveal_entry),
             *(forms.act_on_job, forms.act_on_letters),
             *(forms.act_on_worker, forms.act_on_class),
             *(bulk_forms.act_on_all, bulk_forms.act_on_letters_of_a_reason, bulk_forms.purge_entries),

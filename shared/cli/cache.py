@@ -1,4 +1,4 @@
-"""`sentinel cache`: why questions match, how often hits are wrong, purging, and where vectors are."""
+"""`sentinel cache`: what is stored, why questions match, how often hits are wrong, purging, and vectors."""
 
 import argparse
 import asyncio
@@ -6,7 +6,7 @@ import asyncio
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from shared.cli import bound, cache_purge, calibrate, entries
+from shared.cli import bound, cache_purge, calibrate, entries, similar
 from shared.cli.dead import queue_url
 from shared.cli.errors import CannotStart
 from shared.cli.terminal import say
@@ -21,11 +21,13 @@ PATIENCE_S = 10.0
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Declare `list`, `explain A B`, `bound [--json]`, `purge` and `reindex --to memory|redis`."""
+    """Declare `list`, `similar ENTRY`, `explain A B`, `bound`, `purge` and `reindex --to memory|redis`."""
     verbs = command.add_subparsers(required=True, metavar="verb", dest="verb")
     listed = verbs.add_parser("list", help="stored answers, the newest or the most used first")
     listed.add_argument("--by", choices=("newest", "hits"), default="newest")
     listed.add_argument("--json", action="store_true", help="print JSON; so it is where there is no terminal")
+    near = verbs.add_parser("similar", help="stored answers near to one, and whether they would be served")
+    similar.add_arguments(near)
     why = verbs.add_parser("explain", help="why an answer to one question would serve another, or would not")
     calibrate.add_explain_arguments(why)
     shown = verbs.add_parser("bound", help="how often semantic hits are wrong, as far as is known")
@@ -42,6 +44,8 @@ def run(given: argparse.Namespace) -> int:
         return calibrate.explain(given)
     if given.verb == "list":
         return entries.run(given)
+    if given.verb == "similar":
+        return similar.run(given)
     if given.verb == "bound":
         return bound.run(as_json=given.json)
     if given.verb == "purge":

@@ -11,7 +11,7 @@ from redis import Redis
 
 from shared.redis import keys
 from tests.support.browser import PATIENCE_MS, browser, sign_in
-from tests.support.stack import ADMIN_KEY, USER_KEY, Stack, running
+from tests.support.stack import ADMIN_KEY, USER_KEY, Stack, running, wait_until
 
 SLOW_MS = 2_500
 LETTER = {
@@ -215,6 +215,28 @@ def test_answers_with_a_tag_are_purged_together(page: Page, product: Stack) -> N
             for tag in ("soup", "salad")
         ]
     assert [one.json()["cache"]["status"] for one in found] == ["miss", "hit"]
+
+
+def test_similar_entries_are_compared(page: Page, product: Stack) -> None:
+    """From the list to one answer and what is near it; what they say only when revealed."""
+    twins = ("How do I boil an egg?", "how do I boil an egg")
+    for prompt in twins:
+        with product.client() as client:
+            body = {"prompt": prompt, "cache": {"no-cache": True}}
+            entry_id = client.post("/v1/query", json=body, headers={"Prefer": "wait=20"}).json()["id"][:64]
+    page.goto(f"{product.urls[0]}/dashboard/cache")
+    # Answers are stored, and workers hear of their vectors, a moment after callers have them.
+    wait_until(lambda: page.reload() and page.get_by_title(entry_id).count() == 1, "the entry")
+    page.get_by_title(entry_id).click()
+    rows = page.get_by_role("table", name="Similar entries").get_by_role("row")
+    wait_until(lambda: page.reload() and rows.filter(has_text="A match").count() == 1, "its neighbour")
+    assert "boil an egg" not in page.content()
+    page.get_by_role("button", name="Reveal").click()
+    for prompt in twins:
+        expect(page.locator("pre", has_text=re.compile(f"^{re.escape(prompt)}$"))).to_be_visible()
+    rows.nth(1).get_by_role("link").click()
+    expect(page.get_by_title(entry_id)).to_be_visible()
+    assert "boil an egg" not in page.content()
 
 
 def test_a_key_is_made_used_and_replaced(page: Page, product: Stack) -> None:

@@ -9,11 +9,12 @@ import pytest
 
 from shared.cli import main
 from shared.cli.operating import table
-from tests.support.stack import Stack
+from tests.support.stack import Stack, wait_until
 
 pytestmark = pytest.mark.e2e
 
 Run = Callable[..., Any]
+TWINS = ("How do I boil an egg?", "how do I boil an egg")
 
 
 @pytest.fixture
@@ -30,10 +31,10 @@ def run(stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     return command
 
 
-def ask(stack: Stack, prompt: str) -> str:
+def ask(stack: Stack, prompt: str, **cache: object) -> str:
     """Ask a question and return its job's id."""
     with stack.client() as client:
-        job_id: str = client.post("/v1/query", json={"prompt": prompt}).json()["id"]
+        job_id: str = client.post("/v1/query", json={"prompt": prompt, "cache": cache}).json()["id"]
     return job_id
 
 
@@ -62,6 +63,21 @@ def test_workers_queues_and_answers_are_listed(stack: Stack, run: Run) -> None:
     assert run("workers", "quiet", "nobody") == (1, "nobody  no such worker lives\n")
     assert [one["paused"] for one in json.loads(run("queues", "list")[1])] == [False, False]
     assert json.loads(run("cache", "list")[1])[0]["job"]
+
+
+def test_what_is_near_a_stored_answer_is_told(stack: Stack, run: Run) -> None:
+    """By a worker, and in the words of `cache explain`; another tenant's entry is not found."""
+    first, second = (ask(stack, prompt, **{"no-cache": True}).partition(".")[0] for prompt in TWINS)
+
+    def near() -> list[dict[str, Any]]:
+        code, printed = run("cache", "similar", first, "--tenant", "default")
+        return json.loads(printed) if code == 0 else []
+
+    # Answers are stored, and workers hear of their vectors, a moment after callers have them.
+    wait_until(lambda: [one["entry"] for one in near()][:1] == [second], "the neighbour")
+    assert near()[0]["match"] is True
+    assert "would be served" in near()[0]["verdict"]
+    assert run("cache", "similar", first, "--tenant", "other")[0] != 0
 
 
 def test_a_link_signs_in_and_what_was_done_is_in_the_audit_log(stack: Stack, run: Run) -> None:

@@ -27,11 +27,12 @@ DECIDED: dict[str, set[tuple[str, str]]] = {
     "viewer": {
         *(("GET", path) for path in ("", "/jobs", "/jobs/{job_id}", "/workers", "/queues", "/stuck")),
         *(("GET", path) for path in ("/dead", "/cache", "/audit", "/live/{name}", "/live-job/{job_id}")),
-        ("POST", "/logout"),
+        *(("GET", "/cache/{tenant}/{entry_id}"), ("POST", "/logout")),
     },
     "operator": {
         *(("POST", path) for path in ("/jobs/{job_id}/{action}", "/bulk", "/dead", "/workers/{worker}/wish")),
         *(("POST", path) for path in ("/queues/{priority}", "/cache/purge", "/dead/all")),
+        ("POST", "/cache/{tenant}/{entry_id}/reveal"),
     },
     "admin": {
         *(("GET", "/keys"), ("POST", "/keys")),

@@ -53,6 +53,7 @@ DECIDED: dict[tuple[str, str], str] = {
     ("GET", "/admin/dead-letters"): "view",
     ("GET", "/admin/stuck"): "view",
     ("GET", "/admin/cache/entries"): "view",
+    ("GET", "/admin/cache/entries/{entry_id}/similar"): "view",
     ("GET", "/admin/audit"): "view",
     ("POST", "/admin/jobs/actions"): "operate",
     ("POST", "/admin/jobs/{job_id}/{action}"): "operate",
