@@ -10,7 +10,7 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, ControllerRouterHandler
 
-from ingress.api import breakers, docs, health, keys, operating, operations
+from ingress.api import breakers, budgets, docs, health, keys, operating, operations
 from ingress.api.batches import cancel_batch, create_batch, list_batches, read_batch, read_results
 from ingress.api.bound import show_bound
 from ingress.api.cache import delete_entry, purge_cache
@@ -44,6 +44,7 @@ OPENAI = (complete_chat, read_completion, create_embeddings, list_models, read_m
 """What existing clients find when only their base URL is changed."""
 ADMIN = (
     *(breakers.list_breakers, breakers.reset_breaker, show_bound),
+    *(budgets.list_budgets, budgets.put_budget, budgets.remove_budget),
     *(keys.create_key, keys.list_keys, keys.rotate_key, keys.revoke_key),
     *(operations.read_overview, operations.find_jobs, operations.read_any_job, operations.list_workers),
     *(operations.list_queues, operations.list_letters, operations.list_stuck, operations.list_entries),

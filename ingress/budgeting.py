@@ -6,6 +6,7 @@ rounded up. With several queues, both limit and use are those of the queue that 
 
 import math
 
+from ingress.context import IngressContext
 from ingress.exchange import Exchange
 from shared import metrics
 from shared.budgets import MICRODOLLAR, Reservation, Standing, budgets_of, estimate, resets_at
@@ -13,16 +14,16 @@ from shared.clients import Client
 from shared.errors import BudgetExceeded, PriceUnknown
 from shared.prices import usd
 from shared.providers import sellers_of
-from shared.settings import Settings
 from shared.submissions import Submitted
 from shared.wire.completion import Completion
 
 HEADER = "X-Sentinel-Budget"
 
 
-def reservation(client: Client, completion: Completion, settings: Settings, *, queues: int) -> Reservation:
+def reservation(ctx: IngressContext, client: Client, completion: Completion) -> Reservation:
     """What to set aside for a question; raises PriceUnknown under a hard budget that it could break."""
-    budgets = budgets_of(client, settings, queues=queues)
+    settings = ctx.settings
+    budgets = budgets_of(client, settings, ctx.budget_watch.own, queues=len(ctx.jobs))
     if not budgets:
         return Reservation()
     sellers = sellers_of(completion.model, settings)

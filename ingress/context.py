@@ -16,6 +16,7 @@ from ingress.admission import Admission
 from ingress.batches.store import BatchStore
 from ingress.bound_watch import BoundWatch
 from ingress.breaker_watch import BreakerWatch
+from ingress.budget_watch import BudgetWatch
 from ingress.callers import Callers
 from ingress.connections import connected
 from ingress.drain import Drain
@@ -36,6 +37,7 @@ from shared.idempotency import FirstAnswers
 from shared.jobs import JobQueue
 from shared.key_store import KeyStore
 from shared.ledger import Ledger
+from shared.own_budgets import OwnBudgets
 from shared.pepper import pepper_of
 from shared.providers import provider_names
 from shared.purging import Purge
@@ -76,6 +78,7 @@ class IngressContext(Struct, frozen=True, kw_only=True):
     tokens: TokenStreams
     heartbeats: Heartbeats
     ledger: Ledger
+    budget_watch: BudgetWatch
     savings: Savings
     tally: Tally
     rates: Rates
@@ -140,6 +143,7 @@ async def ingress_context(settings: Settings) -> AsyncIterator[IngressContext]:
             tokens=TokenStreams(queues, deadline_s=deadline_s),
             heartbeats=Heartbeats(queue),
             ledger=Ledger(queues, deadline_s=LEDGER_DEADLINE_S),
+            budget_watch=await _budget_watch(stack, OwnBudgets(queue, deadline_s=deadline_s)),
             savings=_savings(stack, queue, rates),
             rates=rates,
             entry_hits=_hits(stack, cache),
@@ -170,6 +174,13 @@ def _callers(settings: Settings, store: KeyStore) -> Callers:
 
 def _local_rate(settings: Settings, peers: Peers) -> LocalRate | None:
     return LocalRate(lambda: peers.known) if settings.rate_without_redis == "local" else None
+
+
+async def _budget_watch(stack: AsyncExitStack, budgets: OwnBudgets) -> BudgetWatch:
+    watch = BudgetWatch(budgets)
+    # Nobody is to buy under the settings' budget in the first second because their own is not known yet.
+    await watch.look()
+    return _running(stack, watch)
 
 
 def _savings(stack: AsyncExitStack, queue: Redis, rates: Rates) -> Savings:

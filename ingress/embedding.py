@@ -194,7 +194,7 @@ def _submission(
 
 def _reservation(ctx: IngressContext, client: Client, model: str, texts: Sequence[str]) -> Reservation:
     """What to set aside for embedding texts; raises PriceUnknown under a hard budget that it could break."""
-    budgets = budgets_of(client, ctx.settings, queues=len(ctx.jobs))
+    budgets = budgets_of(client, ctx.settings, ctx.budget_watch.own, queues=len(ctx.jobs))
     if not budgets:
         return Reservation()
     price = price_of(ctx.settings.embedder_used, model)

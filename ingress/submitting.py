@@ -94,7 +94,7 @@ def submission_of(
         },
         tenant_window=ctx.settings.tenant_window,
         quota=quota_of(ctx, client, question.completion),
-        reservation=budgeting.reservation(client, question.completion, ctx.settings, queues=len(ctx.jobs)),
+        reservation=budgeting.reservation(ctx, client, question.completion),
     )
 
 

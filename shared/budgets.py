@@ -6,13 +6,14 @@ a hard budget is then exceeded at most by how much the estimates were too low.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from msgspec import Struct
 
 from shared.clients import Client
+from shared.own_budgets import HOLDERS, Holder, OwnBudget
 from shared.prices import picodollars, price_of
 from shared.settings import Settings
 from shared.wire.completion import Completion
@@ -66,24 +67,33 @@ class Standing(Struct, frozen=True):
         return self.budget.hard is None or self.used + cost <= self.budget.hard
 
 
-def budgets_of(client: Client, settings: Settings, *, queues: int = 1) -> tuple[Budget, ...]:
-    """The budgets of a caller.
+def budgets_of(
+    client: Client, settings: Settings, own: Mapping[str, OwnBudget], *, queues: int = 1
+) -> tuple[Budget, ...]:
+    """The budgets of a caller: what its tenant or key has of its own, or what the settings give everybody.
 
     Each of several queues knows its own jobs only, and may spend its part: the parts never exceed the whole.
     """
-    owners = {"key": f"k:{client.key_id}", "tenant": f"t:{client.tenant}"}
-    found = (
-        Budget(
-            name=f"{owner}-{period}",
-            period=period,
-            who=who,
-            soft=_part(getattr(settings, f"budget_{owner}_{period}_soft_usd"), queues),
-            hard=_part(getattr(settings, f"budget_{owner}_{period}_hard_usd"), queues),
-        )
-        for owner, who in owners.items()
+    names = {"key": client.key_id, "tenant": client.tenant}
+    found = []
+    for holder, prefix in HOLDERS.items():
+        who = prefix + names[holder]
+        limits = own.get(who) or settings_budget(settings, holder)
+        for period in PERIODS:
+            soft, hard = (_part(getattr(limits, f"{period}_{kind}_usd"), queues) for kind in ("soft", "hard"))
+            if soft is not None or hard is not None:
+                found.append(Budget(name=f"{holder}-{period}", period=period, who=who, soft=soft, hard=hard))
+    return tuple(found)
+
+
+def settings_budget(settings: Settings, holder: Holder) -> OwnBudget:
+    """What the settings give every tenant, or every key."""
+    amounts = {
+        f"{period}_{kind}_usd": getattr(settings, f"budget_{holder}_{period}_{kind}_usd")
         for period in PERIODS
-    )
-    return tuple(budget for budget in found if budget.soft is not None or budget.hard is not None)
+        for kind in ("soft", "hard")
+    }
+    return OwnBudget(**amounts)
 
 
 def estimate(sellers: Sequence[tuple[str, str]], completion: Completion, *, output_tokens: int) -> int | None:

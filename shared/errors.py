@@ -187,6 +187,14 @@ class TooManyKeys(RequestError):
     title = "Too many active keys"
 
 
+class TooManyBudgets(RequestError):
+    """As many tenants and keys have budgets of their own as may."""
+
+    code = "too_many_budgets"
+    status = 409
+    title = "Too many budgets"
+
+
 class UnknownModel(NotFound):
     """The request names a model that this gateway does not offer."""
 

@@ -77,9 +77,9 @@ async def act_on_job(
 ) -> Response[bytes]:
     """Do something to one job, whoever's it is; `wrong` purges the answer that it bought or was served."""
     if action == "wrong":
-        found = await doing.call_wrong(board, _actor(request), job_id)
+        found = await doing.call_wrong(board, actor_of_key(request), job_id)
     elif action in ACTIONS:
-        found = await doing.to_job(board, _actor(request), ACTIONS[action], job_id)
+        found = await doing.to_job(board, actor_of_key(request), ACTIONS[action], job_id)
     else:
         raise NotFound(f"There is no action {action!r}; there are {', '.join((*ACTIONS, 'wrong'))}.")
     return _json(DoneView(found.done, found.job_id))
@@ -103,7 +103,7 @@ async def act_on_jobs(
     jobs = await doing.meant(board, asked)
     done = 0
     if not data.dry_run:
-        done = await doing.to_all(board, _actor(request), data.action, asked, jobs.job_ids)
+        done = await doing.to_all(board, actor_of_key(request), data.action, asked, jobs.job_ids)
     return _json(CountView(len(jobs.job_ids), done, jobs.capped, data.dry_run))
 
 
@@ -122,7 +122,7 @@ async def act_on_worker(
     wishes: dict[str, Literal["", "quiet", "drain"]] = {"wake": "", "quiet": "quiet", "drain": "drain"}
     if wish not in wishes:
         raise NotFound(f"A worker can be told {', '.join(wishes)}, not {wish!r}.")
-    await doing.to_worker(board, _actor(request), worker, wishes[wish])
+    await doing.to_worker(board, actor_of_key(request), worker, wishes[wish])
     return _json(DoneView(done=True))
 
 
@@ -141,7 +141,10 @@ async def act_on_queue(
     if priority not in CLASSES or action not in ("pause", "resume"):
         raise NotFound(f"The classes are {', '.join(CLASSES)}; each can be told pause and resume.")
     await doing.to_class(
-        board, _actor(request), "batch" if priority == "batch" else "interactive", paused=action == "pause"
+        board,
+        actor_of_key(request),
+        "batch" if priority == "batch" else "interactive",
+        paused=action == "pause",
     )
     return _json(DoneView(done=True))
 
@@ -168,11 +171,12 @@ async def act_on_letters(
     places = await doing.letters_meant(board, data.reason) if data.reason else data.ids
     if data.dry_run:
         return _json(LettersDone(places, dry_run=True))
-    done = await doing.to_letters(board, _actor(request), what, places, reason=data.reason or "")
+    done = await doing.to_letters(board, actor_of_key(request), what, places, reason=data.reason or "")
     return _json(LettersDone(done))
 
 
-def _actor(request: Asked) -> Actor:
+def actor_of_key(request: Asked) -> Actor:
+    """Who an API key is in the audit log."""
     client = client_of(request)
     return Actor(f"key {client.key_id}", role_of(client) or "operator")
 

@@ -10,6 +10,7 @@ from shared.entry_list import EntryList
 from shared.fleet_control import FleetControl
 from shared.history import History
 from shared.job_actions import JobActions
+from shared.own_budgets import OwnBudgets
 from shared.rates import Minutes
 from shared.sessions import Sessions
 
@@ -24,6 +25,7 @@ class Board(Struct, frozen=True, kw_only=True):
     actions: JobActions
     control: FleetControl
     entries: EntryList
+    own_budgets: OwnBudgets
     overview: SharedLook[Overview]
 
 
@@ -41,5 +43,6 @@ def board_of(ctx: IngressContext) -> Board:
         actions=JobActions(queues, ctx.jobs, settings, deadline_s=deadline_s),
         control=FleetControl(queues, deadline_s=deadline_s),
         entries=EntryList(ctx.cache, deadline_s=deadline_s),
+        own_budgets=OwnBudgets(ctx.queue, deadline_s=deadline_s),
         overview=SharedLook(lambda: look(ctx, history, minutes), for_s=1.0),
     )

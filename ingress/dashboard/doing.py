@@ -15,6 +15,7 @@ from shared.errors import BadRequest, SentinelError, UnknownJob
 from shared.fleet_control import Wish
 from shared.job_records import TERMINAL, read_result
 from shared.key_store import NewKey, StoredKey
+from shared.own_budgets import Holder, OwnBudget
 from shared.purging import Kind, label, labels_of
 from shared.redis.connect import translated
 from shared.redis.keys import PriorityClass
@@ -211,6 +212,20 @@ async def revoke_key(board: Board, actor: Actor, key_id: str) -> None:
     """End an API key; raises UnknownKey."""
     await _note(board, actor, "revoke key", key_id)
     await board.ctx.key_store.revoke(key_id)
+
+
+async def put_budget(board: Board, actor: Actor, holder: Holder, name: str, budget: OwnBudget) -> None:
+    """Give a tenant or a key a budget of its own; raises BadRequest and TooManyBudgets."""
+    limits = ((field, getattr(budget, field)) for field in budget.__struct_fields__)
+    told = ", ".join(f"{field.removesuffix('_usd')} ${usd:g}" for field, usd in limits if usd is not None)
+    await _note(board, actor, "set budget", f"{holder} {name}", told or "no limit")
+    await board.own_budgets.put(holder, name, budget)
+
+
+async def remove_budget(board: Board, actor: Actor, holder: Holder, name: str) -> None:
+    """Let the settings' budget stand again; raises NotFound."""
+    await _note(board, actor, "remove budget", f"{holder} {name}")
+    await board.own_budgets.remove(holder, name)
 
 
 async def _act(board: Board, action: JobAction, job_id: str) -> Done:

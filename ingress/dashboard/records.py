@@ -11,13 +11,14 @@ from msgspec import Struct
 from ingress.dashboard.board import Board
 from ingress.dashboard.rendering import page
 from ingress.dashboard.signing_in import seen_by, session_of
+from shared.budgets import settings_budget
 from shared.clients import SCOPES_OF, Scope
 from shared.dead_letters import DeadLetter, DeadLetters
 from shared.entry_list import Listed
 from shared.freshness import fresh_until_ms
 from shared.key_store import NAME_PATTERN
+from shared.own_budgets import HOLDERS, holder_of
 from shared.redis.connect import translated
-from shared.settings import Settings
 from shared.spending import spending
 
 Asked = Request[Any, Any, Any]
@@ -30,14 +31,6 @@ class Letter(Struct, frozen=True):
 
     place: str
     letter: DeadLetter
-
-
-class Budget(Struct, frozen=True):
-    """A limit for each tenant: for a day or a month, soft or hard, in dollars."""
-
-    span: str
-    kind: str
-    usd: float
 
 
 class EntryLine(Struct, frozen=True, kw_only=True):
@@ -92,8 +85,10 @@ async def show_cache(request: Asked, board: NamedDependency[Board]) -> Response[
 async def show_keys(request: Asked, board: NamedDependency[Board]) -> Response[str]:
     """Who may ask, and what that has cost."""
     queues = (board.ctx.queue, *board.ctx.further_queues)
-    stored, spent = await asyncio.gather(
-        board.ctx.key_store.all(), spending(queues, deadline_s=2 * board.ctx.settings.redis_timeout_s)
+    stored, spent, own = await asyncio.gather(
+        board.ctx.key_store.all(),
+        spending(queues, deadline_s=2 * board.ctx.settings.redis_timeout_s),
+        board.own_budgets.all(),
     )
     return page(
         board.ctx,
@@ -103,22 +98,13 @@ async def show_keys(request: Asked, board: NamedDependency[Board]) -> Response[s
         here="/keys",
         stored=stored,
         spent=spent,
-        budgets=budgets_of(board.ctx.settings),
+        every={holder: settings_budget(board.ctx.settings, holder) for holder in HOLDERS},
+        own=[(*holder_of(who), budget) for who, budget in sorted(own.budgets.items())],
         tiers=list(board.ctx.tiers.known),
         scopes=get_args(Scope),
         usual=SCOPES_OF["user"],
         name_pattern=NAME_PATTERN.pattern,
     )
-
-
-def budgets_of(settings: Settings) -> list[Budget]:
-    """What each tenant may spend, as far as there is a limit."""
-    return [
-        Budget(span, kind, dollars)
-        for span in ("day", "month")
-        for kind in ("soft", "hard")
-        if (dollars := getattr(settings, f"budget_tenant_{span}_{kind}_usd")) is not None
-    ]
 
 
 @get("/audit", opt=seen_by("viewer"), include_in_schema=False)

@@ -7,7 +7,17 @@ from litestar import Request, Response, Router
 from litestar.exceptions import HTTPException
 from litestar.response import Redirect
 
-from ingress.dashboard import bulk_forms, entering, entries, forms, key_forms, live, pages, records
+from ingress.dashboard import (
+    budget_forms,
+    bulk_forms,
+    entering,
+    entries,
+    forms,
+    key_forms,
+    live,
+    pages,
+    records,
+)
 from ingress.dashboard.board import Board
 from ingress.dashboard.rendering import HEADERS, page
 from ingress.dashboard.signing_in import SESSION, NotSignedIn, signed_in
@@ -51,6 +61,7 @@ def dashboard(board: Callable[[], Board]) -> Router:
             *(forms.act_on_job, forms.act_on_letters),
             *(forms.act_on_worker, forms.act_on_class),
             *(bulk_forms.act_on_all, bulk_forms.act_on_letters_of_a_reason, bulk_forms.purge_entries),
+            budget_forms.set_budget,
             *(key_forms.make_key, key_forms.replace_key, key_forms.end_key),
             *(live.follow_page, live.follow_one),
         ],

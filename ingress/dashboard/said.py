@@ -16,6 +16,8 @@ GOOD: Final[Mapping[str, str]] = {
     "requeued": "Requeued: {n}.",
     "deleted": "Deleted: {n}.",
     "bulk": "Done to {n}.",
+    "budget_set": "Set. Every ingress keeps to it within two seconds.",
+    "budget_removed": "Removed. The budget of the settings stands again.",
     "revoked": "Revoked. Every ingress refuses the key within five seconds.",
 }
 BAD: Final[Mapping[str, str]] = {

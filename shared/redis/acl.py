@@ -12,6 +12,7 @@ from typing import Final
 INGRESS_ONLY: Final = (
     *("api-key:*", "api-keys", "owner-keys:*", "idempotency:*", "bucket:*", "ingresses"),
     *("batch:*", "batch-*", "batches:*", "open-batches", "session:*", "seen:*", "sign-in-link:*", "audit"),
+    "own-budgets",
 )
 SHARED: Final = (
     *("job:*", "waiters:*", "inbox:*", "held:*", "bell:*", "fence", "flight:*", "control:*", "reaper"),

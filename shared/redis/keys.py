@@ -315,6 +315,14 @@ def api_keys() -> str:
     return "sentinel:api-keys"
 
 
+def own_budgets() -> str:
+    """hash `t:<tenant>` or `k:<key id>` → its own budget as JSON; `version` grows with each change.
+
+    No TTL; written by administrators, followed by every ingress.
+    """
+    return "sentinel:own-budgets"
+
+
 def owner_keys(tenant: str, owner: str) -> str:
     """set: digests of one owner's API keys; whoever adds one drops those that are gone."""
     return f"sentinel:owner-keys:{tenant}:{owner}"

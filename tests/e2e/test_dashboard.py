@@ -260,6 +260,22 @@ def test_a_key_is_made_used_and_replaced(page: Page, product: Stack) -> None:
     expect(page.get_by_text("rotate key")).to_be_visible()
 
 
+def test_a_tenant_gets_a_budget_and_loses_it_again(page: Page, product: Stack) -> None:
+    """In the page, with an entry in the audit log for each."""
+    page.goto(f"{product.urls[0]}/dashboard/keys")
+    page.get_by_label("named").fill("acme")
+    page.get_by_label("day, hard $").fill("2.5")
+    page.get_by_role("button", name="Set").click()
+    row = page.get_by_role("row").filter(has_text="acme")
+    expect(row.get_by_role("cell", name="2.5")).to_be_visible()
+    page.on("dialog", lambda dialog: dialog.accept())
+    row.get_by_role("button", name="Remove").click()
+    expect(row).to_have_count(0)
+    page.goto(f"{product.urls[0]}/dashboard/audit")
+    expect(page.get_by_text("day_hard $2.5")).to_be_visible()
+    expect(page.get_by_text("remove budget")).to_be_visible()
+
+
 def test_a_wrong_answer_is_purged(page: Page, product: Stack) -> None:
     """The same question is bought again."""
     job_id = ask(product, "a question with a wrong answer", wait=20)

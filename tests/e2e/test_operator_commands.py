@@ -80,6 +80,17 @@ def test_what_is_near_a_stored_answer_is_told(stack: Stack, run: Run) -> None:
     assert run("cache", "similar", first, "--tenant", "other")[0] != 0
 
 
+def test_a_tenant_gets_a_budget_of_its_own(stack: Stack, run: Run) -> None:
+    """It is listed beside everybody's, refused when it cannot be, and taken back."""
+    assert run("budgets", "set", "tenant", "acme", "--day-soft-usd", "1", "--day-hard-usd", "2")[0] == 0
+    listed = json.loads(run("budgets")[1])
+    assert listed["tenant acme"]["day_hard_usd"] == 2
+    assert set(listed) == {"every key", "every tenant", "tenant acme"}
+    assert run("budgets", "set", "tenant", "acme", "--day-soft-usd", "3", "--day-hard-usd", "2")[0] != 0
+    assert run("budgets", "unset", "tenant", "acme")[0] == 0
+    assert run("budgets", "unset", "tenant", "acme")[0] != 0
+
+
 def test_a_link_signs_in_and_what_was_done_is_in_the_audit_log(stack: Stack, run: Run) -> None:
     """With the role that was asked for."""
     _, printed = run("dashboard", "--role", "viewer")

@@ -35,7 +35,7 @@ DECIDED: dict[str, set[tuple[str, str]]] = {
         ("POST", "/cache/{tenant}/{entry_id}/reveal"),
     },
     "admin": {
-        *(("GET", "/keys"), ("POST", "/keys")),
+        *(("GET", "/keys"), ("POST", "/keys"), ("POST", "/budgets")),
         *(("POST", "/keys/{key_id}/rotate"), ("POST", "/keys/{key_id}/revoke")),
     },
 }

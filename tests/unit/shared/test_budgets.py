@@ -6,6 +6,7 @@ import pytest
 
 from shared.budgets import Budget, Standing, budgets_of, estimate, resets_at
 from shared.clients import Client
+from shared.own_budgets import OwnBudget
 from shared.prices import picodollars
 from shared.settings import Settings
 from shared.wire.completion import Completion, Message
@@ -21,17 +22,30 @@ def ms(text: str) -> int:
 
 def test_only_budgets_that_are_set_are_held() -> None:
     """Nothing is counted for those who limit nothing."""
-    assert budgets_of(CLIENT, Settings()) == ()
+    assert budgets_of(CLIENT, Settings(), {}) == ()
     settings = Settings(budget_key_day_soft_usd=1, budget_tenant_month_hard_usd=2.5)
-    assert budgets_of(CLIENT, settings) == (
+    assert budgets_of(CLIENT, settings, {}) == (
         Budget(name="key-day", period="day", who="k:key_1", soft=picodollars(1), hard=None),
         Budget(name="tenant-month", period="month", who="t:acme", soft=None, hard=picodollars(2.5)),
     )
 
 
+def test_an_own_budget_stands_in_place_of_all_that_the_settings_give() -> None:
+    """Also where it has no limit; another holder's does not."""
+    settings = Settings(
+        budget_key_day_hard_usd=1, budget_tenant_day_hard_usd=1, budget_tenant_month_hard_usd=9
+    )
+    own = {"t:acme": OwnBudget(day_hard_usd=5), "t:other": OwnBudget(), "k:key_2": OwnBudget()}
+    assert budgets_of(CLIENT, settings, own) == (
+        Budget(name="key-day", period="day", who="k:key_1", soft=None, hard=picodollars(1)),
+        Budget(name="tenant-day", period="day", who="t:acme", soft=None, hard=picodollars(5)),
+    )
+    assert budgets_of(CLIENT, settings, {"t:acme": OwnBudget(), "k:key_1": OwnBudget()}) == ()
+
+
 def test_the_parts_of_several_queues_never_exceed_the_whole() -> None:
     """Each queue knows its own jobs alone."""
-    [budget] = budgets_of(CLIENT, Settings(budget_key_day_hard_usd=1), queues=3)
+    [budget] = budgets_of(CLIENT, Settings(budget_key_day_hard_usd=1), {}, queues=3)
     assert budget.hard is not None
     assert 3 * budget.hard <= picodollars(1) < 3 * (budget.hard + 1)
 
