@@ -122,11 +122,10 @@ async def ingress_context(settings: Settings) -> AsyncIterator[IngressContext]:
         breakers = Breakers(queue, policy_of(settings))
         peers = _running(stack, Peers(queue, ingress_id))
         tiers = tiers_of(settings)
-        secret = settings.fingerprint_secret
-        key_store = KeyStore(queue, pepper_of(settings.key_pepper, secret))
+        key_store = KeyStore(queue, pepper_of(settings.key_pepper, settings.fingerprint_secret))
         yield IngressContext(
             settings=settings,
-            fingerprint_secret=secret.reveal().encode() if secret else DEVELOPMENT_SECRET,
+            fingerprint_secret=_fingerprint_secret(settings),
             callers=_callers(settings, key_store),
             key_store=key_store,
             queue=queue,
@@ -163,6 +162,11 @@ async def ingress_context(settings: Settings) -> AsyncIterator[IngressContext]:
             batches=BatchStore(queue, deadline_s=deadline_s, keep_s=settings.batch_kept_s),
             batch_bell=asyncio.Event(),
         )
+
+
+def _fingerprint_secret(settings: Settings) -> bytes:
+    secret = settings.fingerprint_secret
+    return secret.reveal().encode() if secret else DEVELOPMENT_SECRET
 
 
 def _callers(settings: Settings, store: KeyStore) -> Callers:
