@@ -13,6 +13,7 @@ from ingress.exchange import LOOKED_KEY, Looked
 from ingress.protocol import BoundedProtocol, Bounds
 from ingress.shortcut.path import Shortcut
 from ingress.shortcut.recipes import BODY_MAX
+from ingress.shortcut.repeats import is_one
 
 OK: Final = b"HTTP/1.1 200 OK\r\n"
 BODY_S: Final = 0.05
@@ -30,6 +31,12 @@ class Whole:
         self._app = app
         self.scope: Any = cycle.scope
         self.body = bytes(cycle.body)
+
+    @property
+    def data(self) -> bytes:
+        """Its very bytes, when they came alone, in one piece, and just now; else b''."""
+        chunk = self._protocol.chunk
+        return chunk if chunk and is_one(chunk, self.body) else b""
 
     def answer(self, head: bytes, body: bytes) -> None:
         """Answer 200 with these header lines and this body; nothing happens when the caller has gone."""
@@ -59,6 +66,8 @@ class OfferingProtocol(BoundedProtocol):
         self._standing: tuple[Any, bytes] = (None, b"")
         self._waiting: tuple[RequestResponseCycle, Any] | None = None
         self._patience: asyncio.TimerHandle | None = None
+        self.chunk = b""
+        """What is being read just now, when it began between two requests."""
 
     def start(self, cycle: RequestResponseCycle, app: Any) -> None:
         """Start the framework."""

@@ -16,8 +16,8 @@ import uvicorn
 from litestar.types import ASGIApp
 
 from ingress.drain import Drain
-from ingress.offering import OfferingProtocol
 from ingress.protocol import Bounds
+from ingress.repeating import RepeatingProtocol
 from ingress.shortcut.path import Shortcut
 from shared.settings import Settings
 
@@ -51,7 +51,7 @@ def _offering(shortcut: Shortcut, settings: Settings) -> type[asyncio.Protocol]:
         read_s=settings.read_s,
     )
     # uvicorn takes anything that makes a protocol, and is typed for classes alone.
-    return cast("type[asyncio.Protocol]", partial(OfferingProtocol, shortcut, bounds))
+    return cast("type[asyncio.Protocol]", partial(RepeatingProtocol, shortcut, bounds))
 
 
 def _files_max() -> int:

@@ -24,6 +24,7 @@ from ingress.shortcut.leases import Leases
 from ingress.shortcut.looking import Looking, Seen
 from ingress.shortcut.prepared import Prepared, prepare
 from ingress.shortcut.recipes import Recipe, Recipes
+from ingress.shortcut.repeats import Repeat, Repeats
 from ingress.shortcut.ways import WAYS
 from shared import traceparent, tracing
 from shared.cache import UNKNOWN, read_found
@@ -38,7 +39,21 @@ SCOPE: Final = "query"
 
 
 class Request(Protocol):
-    """A request that has arrived in whole, as the server offers it."""
+    """A request that waits for its answer."""
+
+    @property
+    def data(self) -> bytes:
+        """Its very bytes, when they came alone, in one piece, and just now; else b''."""
+
+    def answer(self, head: bytes, body: bytes) -> None:
+        """Answer 200 with these header lines and this body; nothing happens when the caller has gone."""
+
+    def pass_on(self, looked: Looked | None) -> None:
+        """Send it the long way, with what is known already."""
+
+
+class Arrived(Request, Protocol):
+    """One that has arrived in whole, as the server offers it."""
 
     @property
     def scope(self) -> Any:
@@ -48,12 +63,6 @@ class Request(Protocol):
     def body(self) -> bytes:
         """All of its body."""
 
-    def answer(self, head: bytes, body: bytes) -> None:
-        """Answer 200 with these header lines and this body; nothing happens when the caller has gone."""
-
-    def pass_on(self, looked: Looked | None) -> None:
-        """Send it the long way, with what is known already."""
-
 
 class _Asking(Struct, frozen=True):
     request: Request
@@ -62,6 +71,7 @@ class _Asking(Struct, frozen=True):
     recipe: Recipe
     said: Said
     started: float
+    data: bytes = b""
 
 
 class Shortcut:
@@ -73,6 +83,7 @@ class Shortcut:
         self._log = log
         self._lease_s = ctx.settings.hit_lease_s
         self._leases = Leases(self._lease_s, time.perf_counter)
+        self._repeats = Repeats()
         self._recipes = Recipes(ctx, bytes_max=ctx.settings.shortcut_memory_mb << 20)
 
     @staticmethod
@@ -80,17 +91,33 @@ class Shortcut:
         """Whether a request's body is worth being waited for."""
         return scope["path"] in WAYS and scope["method"] == "POST" and not scope["query_string"]
 
-    def take(self, request: Request) -> bool:
+    def take(self, request: Arrived) -> bool:
         """Take a request over, to answer it or pass it on later; false when it is none for the shortcut."""
         started = time.perf_counter()
         path, said = request.scope["path"], headers.read(request.scope["headers"])
-        if said is None or self._ctx.drain.draining or not self._looking.possible:
+        if said is None:
             return False
-        client = self._client(said)
-        recipe = None if client is None else self._recipes.of(path, client, request.body, said)
+        return self._begin(request, Repeat(path, request.body, said), started)
+
+    def knows(self, data: bytes) -> bool:
+        """Whether a request of these bytes was answered before."""
+        return self._repeats.find(data) is not None
+
+    def repeat(self, data: bytes, request: Request) -> bool:
+        """Take over a request that is known by its bytes; false when it is none for the shortcut any more."""
+        started, known = time.perf_counter(), self._repeats.find(data)
+        return known is not None and self._begin(request, known, started)
+
+    def _begin(self, request: Request, read: Repeat, started: float) -> bool:
+        if self._ctx.drain.draining or not self._looking.possible:
+            return False
+        client = self._client(read.said)
+        recipe = None if client is None else self._recipes.of(read.path, client, read.body, read.said)
         if client is None or recipe is None:
             return False
-        asking = _Asking(request, path, client, recipe, said, started)
+        # What was a hit before may well be one again; its bytes are at hand only now.
+        data = request.data if recipe.prepared else b""
+        asking = _Asking(request, read.path, client, recipe, read.said, started, data)
         remembered = self._remembered(asking)
         if remembered is None:
             self._looking.look(client, recipe.find, partial(self._seen, asking))
@@ -176,6 +203,8 @@ class Shortcut:
             head += b"%b: %b\r\n" % (traceparent.RESPONSE_HEADER.encode(), place.encode())
         asking.request.answer(head, prepared.body)
         self._recipes.keep(asking.recipe)
+        if asking.data:
+            self._repeats.keep(asking.data, Repeat(asking.path, asking.recipe.key[2], asking.said))
         if self._lease_s and not seen.remembered:
             asking.recipe.looked_up_at = asking.started
             self._take_ahead(client)

@@ -26,7 +26,7 @@ from tests.bench.rows import Row, spread
 from tests.support.stack import ROOT, USER_KEY, Stack, build_model, running, wait_until
 
 ROUNDS = 3
-CONNECTIONS = (1, 32, 128)
+CONNECTIONS = (1, 8, 32, 128)
 QUESTION = "What is the capital of France?"
 PARAPHRASE = "Tell me the capital city of France"
 UPSTREAM_MODEL = "openai/gpt-oss-20b"
@@ -88,6 +88,11 @@ def same(data: bytes) -> Callable[[int], bytes]:
     return lambda _: data
 
 
+def named(data: bytes, number: int) -> bytes:
+    """The same request with an id of its own: its bytes are no others'."""
+    return data.replace(b"\r\n", b"\r\nX-Request-ID: call-%d\r\n" % number, 1)
+
+
 def reworded(numbers: Iterator[int]) -> Callable[[int], bytes]:
     """A paraphrase of its own for each: blanks change the fingerprint and not the meaning."""
 
@@ -134,18 +139,29 @@ def _sides(stack: Stack, bare: tuple[int, int], peer: tuple[int, int]) -> list[S
         ),
         Side("exact hit", asked, same(hit), {1: 1_000, 32: 16_000, 128: 16_000}, exact, pids[0]),
         Side("exact hit, leased", leased, same(hit), {1: 1_000, 32: 16_000, 128: 16_000}, exact, pids[1]),
+        Side(
+            *("exact hit, leased, own ids", leased, lambda number: named(hit, number)),
+            *({1: 1_000, 32: 16_000, 128: 16_000}, exact, pids[1]),
+        ),
         Side("semantic hit", asked, reworded(numbers), {1: 60, 32: 200}, b"detail=SEMANTIC", pids[0]),
         Side(
             *("the provider alone", simulator),
             lambda _: chat(f"{next(numbers)}?", UPSTREAM_MODEL, "provider-key-for-tests", direct),
-            {1: 60, 32: 200},
+            {1: 200, 8: 400, 32: 200},
             pid=upstream,
         ),
         Side(
             *("miss, exact mode", asked, lambda _: query(f"{next(numbers)}?", cache={"mode": "exact"})),
-            *({1: 60, 32: 200}, b"fwd=miss", pids[0]),
+            *({1: 200, 8: 400, 32: 200}, b"fwd=miss", pids[0]),
         ),
-        Side("miss", asked, lambda _: query(f"Why {next(numbers)}?"), {1: 60, 32: 200}, b"fwd=miss", pids[0]),
+        Side(
+            "miss",
+            asked,
+            lambda _: query(f"Why {next(numbers)}?"),
+            {1: 200, 8: 400, 32: 200},
+            b"fwd=miss",
+            pids[0],
+        ),
         Side(
             *("LiteLLM, cache hit", peer[1], same(chat(QUESTION, litellm.MODEL, litellm.KEY))),
             {1: 40, 32: 100, 128: 128},

@@ -21,7 +21,7 @@ from ingress.offering import BODY_S
 from shared.api_keys import digest_of, id_of
 from shared.clients import ENVIRONMENT_PEPPER
 from shared.redis import keys
-from tests.support.stack import OTHER_KEY, USER_KEY, Stack, running, wait_until
+from tests.support.stack import ADMIN_KEY, OTHER_KEY, USER_KEY, Stack, running, wait_until
 
 QUERY, CHAT, GROQ = "/v1/query", "/v1/chat/completions", "/openai/v1/chat/completions"
 MODEL = "openai/gpt-oss-20b"
@@ -211,6 +211,42 @@ def test_a_question_costs_one_token(stack: Stack, connection: Connection, bucket
     connection.send(b"".join(laid_out(case, question)))
     assert connection.receive().status == b"HTTP/1.1 200 OK\r\n"
     assert bucket.hmget(BUCKET, ["tokens"]) == [b"9"]
+
+
+def test_a_request_that_is_known_by_its_bytes_is_a_request_like_any_other(
+    stack: Stack, connection: Connection, bucket: Redis
+) -> None:
+    """A token each; a purge, an empty bucket and the end of its key hold for it."""
+    case, question = Case("plain"), uuid.uuid4().hex
+    with stack.client(key=ADMIN_KEY) as http:
+        made = http.post("/admin/keys", json={"owner": uuid.uuid4().hex}).json()
+    request = b"".join(laid_out(Case("stored", headers={"X-API-Key": made["key"]}), question))
+    mine = keys.bucket(made["id"])
+    store(stack, case, question)
+
+    def ask() -> Answer:
+        connection.send(request)
+        return connection.receive()
+
+    # Read, laid out, kept: from the third on the parser sees it no more.
+    first, *others = [ask() for _ in range(5)]
+    assert {other.comparable(case) for other in others} == {first.comparable(case)}
+    bucket.hset(mine, mapping={"tokens": 3, "at": NEVER_MS})
+    assert ask().comparable(case) == first.comparable(case)
+    assert bucket.hmget(mine, ["tokens"]) == [b"2"]
+    bucket.hset(mine, mapping={"tokens": 3, "at": NEVER_MS})
+    with stack.client() as http:
+        entry_id = json.loads(first.body)["cache"]["entry_id"]
+        assert http.post("/v1/cache/purge", json={"entry": entry_id}).status_code == 200
+    again = ask()
+    assert (again.status, json.loads(again.body)["cache"]["status"]) == (b"HTTP/1.1 200 OK\r\n", "miss")
+    assert bucket.hmget(mine, ["tokens"]) == [b"2"]
+    bucket.hset(mine, mapping={"tokens": 0, "at": NEVER_MS})
+    assert ask().status == b"HTTP/1.1 429 Too Many Requests\r\n"
+    bucket.delete(mine)
+    with stack.client(key=ADMIN_KEY) as http:
+        assert http.delete(f"/admin/keys/{made['id']}").status_code == 200
+    wait_until(lambda: ask().status == b"HTTP/1.1 401 Unauthorized\r\n", "the key has ended", within=8)
 
 
 def test_an_empty_bucket_refuses_both_ways_alike(stack: Stack, connection: Connection, bucket: Redis) -> None:
