@@ -43,7 +43,7 @@ check: .venv/.ready ## check format, lint, types and import rules
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-# SECTIONS are some of ingress, queue, search, streaming, replay; empty is all.
+# SECTIONS are some of ingress, servers, queue, search, lookup, streaming, replay; empty is all.
 SECTIONS ?=
 bench: .venv/.ready ## measure everything beside floors and peers, into docs/benchmarks.md (SECTIONS)
 	@$(BIN)/python -m tests.bench.suite $(SECTIONS)

@@ -5,6 +5,7 @@ Rounds are interleaved, because a shared machine's speed drifts, and ratios are 
 """
 
 import contextlib
+import functools
 import itertools
 import json
 import os
@@ -93,6 +94,19 @@ def named(data: bytes, number: int) -> bytes:
     return data.replace(b"\r\n", b"\r\nX-Request-ID: call-%d\r\n" % number, 1)
 
 
+@functools.cache
+def _traffic() -> list[str]:
+    lines = (ROOT / "tests" / "data" / "traffic.jsonl").read_text("utf-8").splitlines()
+    return [json.loads(line)["text"] for line in lines]
+
+
+def unheard(number: int) -> str:
+    """A question that nobody has asked before: two of real ones together, another pair for each number."""
+    texts = _traffic()
+    first, second = number % len(texts), (number // len(texts) + number * 7) % len(texts)
+    return f"{texts[first]} {texts[second]}"
+
+
 def reworded(numbers: Iterator[int]) -> Callable[[int], bytes]:
     """A paraphrase of its own for each: blanks change the fingerprint and not the meaning."""
 
@@ -151,13 +165,13 @@ def _sides(stack: Stack, bare: tuple[int, int], peer: tuple[int, int]) -> list[S
             pid=upstream,
         ),
         Side(
-            *("miss, exact mode", asked, lambda _: query(f"{next(numbers)}?", cache={"mode": "exact"})),
+            *("miss, exact mode", asked, lambda _: query(unheard(next(numbers)), cache={"mode": "exact"})),
             *({1: 200, 8: 400, 32: 200}, b"fwd=miss", pids[0]),
         ),
         Side(
             "miss",
             asked,
-            lambda _: query(f"Why {next(numbers)}?"),
+            lambda _: query(unheard(next(numbers))),
             {1: 200, 8: 400, 32: 200},
             b"fwd=miss",
             pids[0],

@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.bench import environments
 from tests.bench.index_peer import KINDS, Vectors
 from tests.bench.processes import BenchProcess
 from tests.support.stack import MODELS, ROOT
@@ -27,7 +27,7 @@ from workers.semantic.minilm import LocalEmbedder
 from workers.semantic.minilm.model import Model
 from workers.semantic.minilm.weights import installed
 
-FOLDER = ROOT / ".sentinel" / "bench" / "index"
+FOLDER = environments.FOLDER / "index"
 PACKAGES = ("faiss-cpu==1.15.1", "hnswlib==0.8.0", "numpy==2.4.6", "usearch==2.26.6")
 OWN = {"floor", "plain", "ours"}
 ROUNDS = 5
@@ -104,14 +104,7 @@ def unit(rows: Vectors) -> Vectors:
 
 def install() -> Path:
     """Make the peers' environment, once; returns its interpreter."""
-    stamp, wanted = FOLDER / "packages", "\n".join(PACKAGES)
-    python = FOLDER / "peers" / "bin" / "python"
-    if not stamp.exists() or stamp.read_text("utf-8") != wanted:
-        uv = str(Path(sys.executable).with_name("uv"))
-        subprocess.run([uv, "venv", "-q", "--clear", "-p", sys.executable, str(FOLDER / "peers")], check=True)
-        subprocess.run([uv, "pip", "install", "-q", "-p", python, *PACKAGES], check=True)
-        stamp.write_text(wanted, "utf-8")
-    return python
+    return environments.install("index/peers", PACKAGES)
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -12,10 +11,11 @@ from typing import Final
 import httpx
 
 from shared.cli.ports import free_port
+from tests.bench import environments
 from tests.support.redis_process import RedisProcess
-from tests.support.stack import ROOT, wait_until
+from tests.support.stack import wait_until
 
-FOLDER: Final = ROOT / ".sentinel" / "bench" / "litellm"
+FOLDER: Final = environments.FOLDER / "litellm"
 PACKAGES: Final = ("litellm[proxy]==1.106.0", "redis==5.3.1")
 KEY: Final = "sk-bench"
 MODEL: Final = "gpt-oss"
@@ -24,13 +24,7 @@ START_S: Final = 120.0
 
 def install() -> None:
     """Make its environment, once."""
-    stamp, wanted = FOLDER / "packages", "\n".join(PACKAGES)
-    if stamp.exists() and stamp.read_text("utf-8") == wanted:
-        return
-    uv, python = str(Path(sys.executable).with_name("uv")), FOLDER / "bin" / "python"
-    subprocess.run([uv, "venv", "-q", "--clear", "-p", sys.executable, str(FOLDER)], check=True)
-    subprocess.run([uv, "pip", "install", "-q", "-p", python, *PACKAGES], check=True)
-    stamp.write_text(wanted, "utf-8")
+    environments.install("litellm", PACKAGES)
 
 
 @contextlib.contextmanager

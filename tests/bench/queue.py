@@ -5,7 +5,6 @@ interleaved, because a shared machine's speed drifts. Medians over the rounds, w
 """
 
 import statistics
-import subprocess
 import sys
 import time
 from collections import defaultdict
@@ -15,16 +14,15 @@ from pathlib import Path
 
 import redis
 
+from tests.bench import environments
 from tests.bench.processes import BenchProcess, ready
 from tests.support.redis_process import RedisProcess
-from tests.support.stack import ROOT
 
 ROUNDS = 3
 WARM_UP = 50
 IDLE_S = 3.0
 DRAIN_S = 60.0
 FLEET = 4
-PEERS = ROOT / ".sentinel" / "bench"
 SPEEDUPS = ("uvloop==0.23.0", "hiredis==3.5.0")
 
 
@@ -42,7 +40,7 @@ class Contender:
     @property
     def python(self) -> Path:
         """The interpreter whose environment has this peer."""
-        return PEERS / self.module / "bin" / "python" if self.packages else Path(sys.executable)
+        return environments.FOLDER / self.module / "bin" / "python" if self.packages else Path(sys.executable)
 
     def command(self, role: str, url: str) -> list[str]:
         """How to start its worker or its client."""
@@ -78,14 +76,8 @@ class Figures:
 
 def install(contender: Contender) -> None:
     """Make a peer's environment, once; its packages are pinned by name and version."""
-    stamp = PEERS / contender.module / "packages"
-    wanted = "\n".join(contender.packages)
-    if not contender.packages or (stamp.exists() and stamp.read_text("utf-8") == wanted):
-        return
-    uv = str(Path(sys.executable).with_name("uv"))
-    subprocess.run([uv, "venv", "-q", "--clear", "-p", sys.executable, str(stamp.parent)], check=True)
-    subprocess.run([uv, "pip", "install", "-q", "-p", contender.python, *contender.packages], check=True)
-    stamp.write_text(wanted, "utf-8")
+    if contender.packages:
+        environments.install(contender.module, contender.packages)
 
 
 def commands_so_far(server: RedisProcess) -> int:

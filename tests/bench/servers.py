@@ -12,6 +12,7 @@ from typing import Final
 import uvloop
 
 from shared.cli.ports import free_port
+from tests.bench import environments
 from tests.bench.front import answers, pin
 from tests.bench.load import Measured, countdown, request, run
 from tests.bench.rows import Row
@@ -20,14 +21,14 @@ from tests.support.stack import ROOT, wait_until
 ROUNDS: Final = 5
 COUNT: Final = 10_000
 CONNECTIONS: Final = (32, 128)
-GRANIAN: Final = ROOT / ".sentinel" / "bench" / "granian"
+GRANIAN: Final = environments.FOLDER / "granian"
 PACKAGES: Final = ("granian==2.8.7", "uvloop==0.23.0", "uvicorn==0.54.0", "httptools==0.9.0")
 HELLO: Final = request("GET", "/", {})
 
 
 def measure() -> list[Row]:
     """Measure both in turn."""
-    _install()
+    environments.install("granian", PACKAGES)
     found: dict[tuple[str, int], list[Measured]] = defaultdict(list)
     with contextlib.ExitStack() as stack:
         ports = {name: stack.enter_context(_running(command)) for name, command in _commands().items()}
@@ -68,13 +69,6 @@ def _running(command: list[str]) -> Iterator[int]:
     finally:
         popen.terminate()
         popen.wait()
-
-
-def _install() -> None:
-    if not (GRANIAN / "bin" / "granian").exists():
-        uv = str(Path(sys.executable).with_name("uv"))
-        subprocess.run([uv, "venv", "-q", "--clear", "-p", sys.executable, str(GRANIAN)], check=True)
-        subprocess.run([uv, "pip", "install", "-q", "-p", GRANIAN / "bin" / "python", *PACKAGES], check=True)
 
 
 def _row(name: str, connections: int, found: dict[tuple[str, int], list[Measured]]) -> Row:

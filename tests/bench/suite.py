@@ -15,7 +15,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from tests.bench import front, listeners, page, queue, replay, rows, search, servers
+from tests.bench import front, listeners, lookup, page, queue, replay, rows, search, servers
 from tests.bench.rows import Row, Section
 
 
@@ -66,6 +66,7 @@ PARTS: Final = {
     "servers": Part("The server", servers.measure, "The bare handler, on a processor of its own."),
     "queue": Part("The queue", measure_queue, "Jobs that do nothing. The floor is two blocking hops."),
     "search": Part("Semantic search", search.measure, search.NOTE),
+    "lookup": Part("A look-up by meaning", lookup.measure, lookup.NOTE),
     "streaming": Part(
         "Streams",
         listeners.measure,

@@ -129,23 +129,36 @@ class Judge:
     ) -> list[Ruling]:
         if self._verifier is None:
             return [scored(*pair, needed) for pair in zip(said, cosines, strict=True)]
+        # Reading a question takes milliseconds, and no chance outweighs a veto.
+        open_pairs = [number for number, verdicts in enumerate(said) if not has_veto(verdicts)]
         try:
-            chances = await self._verifier.chances(asked, stored)
+            heard = [stored[number] for number in open_pairs]
+            chances = await self._verifier.chances(asked, heard) if heard else []
         except VerifierError as error:
             metrics.semantic_skipped.labels("VerifierError").inc()
             logger.warning("the verifier was skipped", extra={"reason": str(error)})
             unbounded = needed is None
             return [Ruling(unbounded and all(v.passed for v in verdicts), verdicts) for verdicts in said]
         least = self._least_chance if needed is None else needed
-        return [verified(*pair, least) for pair in zip(said, chances, strict=True)]
+        known = dict(zip(open_pairs, chances, strict=True))
+        return [
+            verified(verdicts, known[number], least)
+            if number in known
+            else Ruling(accepted=False, verdicts=verdicts, needed=least, vetoed=True)
+            for number, verdicts in enumerate(said)
+        ]
+
+
+def has_veto(verdicts: Sequence[Verdict]) -> bool:
+    """Whether a guard refuses a pair whatever a verifier says."""
+    return any(not v.passed and v.guard in VETOES for v in verdicts)
 
 
 def verified(verdicts: tuple[Verdict, ...], chance: float, least: float) -> Ruling:
-    """Rule on a pair whose chance is known: the chance decides unless a guard has a veto."""
-    vetoed = any(not v.passed and v.guard in VETOES for v in verdicts)
+    """Rule on a pair that no guard has a veto against: the chance decides."""
     enough = chance >= least
     own = Verdict(VERIFIER, enough, f"chance {chance:.2f}, {_needed(least)}")
-    return Ruling(enough and not vetoed, (*verdicts, own), chance, least, vetoed)
+    return Ruling(enough, (*verdicts, own), chance, least)
 
 
 def scored(verdicts: tuple[Verdict, ...], cosine: float, needed: float | None) -> Ruling:

@@ -83,3 +83,24 @@ def test_a_chance_below_the_least_is_refused_and_says_so() -> None:
     ruling = verified((), 0.79, 0.8)
     assert not ruling.accepted
     assert ruling.verdicts[-1].reason == "chance 0.79, needed 0.80"
+
+
+async def test_what_a_guard_has_a_veto_against_is_not_read_by_the_verifier() -> None:
+    """That takes milliseconds, and would change nothing."""
+    heard: list[str] = []
+
+    class Listening:
+        async def chances(self, _: str, stored: Sequence[str]) -> list[float]:
+            heard.extend(stored)
+            return [0.95] * len(stored)
+
+    judge = judge_with(Listening())
+    vetoed, accepted = await judge.rule(
+        "How do I add 2 users?", ("How do I add 3 users?", "How to add 2 users?")
+    )
+    assert heard == ["How to add 2 users?"]
+    assert (vetoed.accepted, vetoed.vetoed, vetoed.chance) == (False, True, None)
+    assert accepted.accepted
+    heard.clear()
+    assert not (await judge.rule("How do I add 2 users?", ("How do I add 3 users?",)))[0].accepted
+    assert heard == []

@@ -21,7 +21,10 @@ FAILED_VERIFIER = Ruling(accepted=False, verdicts=(PASSED,))
     ("ruling", "words"),
     [
         (verified((PASSED,), 0.9, 0.8), "A match: the stored answer would be served."),
-        (verified((NUMBERS, POLARITY), 0.9, 0.8), "No match: numbers differ."),
+        (
+            Ruling(accepted=False, verdicts=(NUMBERS, POLARITY), needed=0.8, vetoed=True),
+            "No match: numbers differ.",
+        ),
         (
             verified((POLARITY,), 0.1, 0.8),
             "No match: the verifier gives it a chance of 0.10, needed 0.80, with opposite words.",
