@@ -5,7 +5,6 @@ Rounds are interleaved, because a shared machine's speed drifts, and ratios are 
 """
 
 import contextlib
-import functools
 import itertools
 import json
 import os
@@ -94,17 +93,9 @@ def named(data: bytes, number: int) -> bytes:
     return data.replace(b"\r\n", b"\r\nX-Request-ID: call-%d\r\n" % number, 1)
 
 
-@functools.cache
-def _traffic() -> list[str]:
-    lines = (ROOT / "tests" / "data" / "traffic.jsonl").read_text("utf-8").splitlines()
-    return [json.loads(line)["text"] for line in lines]
-
-
 def unheard(number: int) -> str:
-    """A question that nobody has asked before: two of real ones together, another pair for each number."""
-    texts = _traffic()
-    first, second = number % len(texts), (number // len(texts) + number * 7) % len(texts)
-    return f"{texts[first]} {texts[second]}"
+    """A question that nobody has asked before, near to all that were: what is stored has to be refused."""
+    return f"What is in section {number} of the manual?"
 
 
 def reworded(numbers: Iterator[int]) -> Callable[[int], bytes]:

@@ -61,7 +61,9 @@ PARTS: Final = {
         front.measure,
         "One ingress process on a processor of its own; the callers, Redis, the worker and the simulator "
         "(20 ms a call) share the other. The bare handler answers a constant to a GET. "
-        "LiteLLM is one process of its proxy with a Redis cache. CPU is that of the process that is asked.",
+        "LiteLLM is one process of its proxy with a Redis cache. CPU is that of the process that is asked. "
+        "Hits repeat the same request; those with own ids send another X-Request-ID each time. A miss asks "
+        "for another section of the same manual, so that guards have to refuse what is near.",
     ),
     "servers": Part("The server", servers.measure, "The bare handler, on a processor of its own."),
     "queue": Part("The queue", measure_queue, "Jobs that do nothing. The floor is two blocking hops."),

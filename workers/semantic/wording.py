@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from workers.semantic.judging import BOUND, VERIFIER, VETOES, Ruling
+from workers.semantic.judging import BOUND, VERIFIER, Ruling
 
 MATCH: Final = "A match: the stored answer would be served."
 _OWN: Final = frozenset({VERIFIER, BOUND})
@@ -18,9 +18,7 @@ def verdict_of(ruling: Ruling, similarity: float, threshold: float) -> str:
     own = next((v for v in ruling.verdicts if v.guard in _OWN and not v.passed), None)
     against = [v for v in ruling.verdicts if v.guard not in _OWN and not v.passed]
     if ruling.vetoed or own is None:
-        verified = any(v.guard == VERIFIER for v in ruling.verdicts)
-        vetoes = [v.reason for v in against if not verified or v.guard in VETOES]
-        return refused_for(vetoes or ["nobody could tell how likely it is"])
+        return refused_for([v.reason for v in against] or ["nobody could tell how likely it is"])
     if own.guard == VERIFIER and ruling.chance is not None and ruling.needed is not None:
         return too_unlikely(ruling.chance, ruling.needed, [v.reason for v in against])
     return refused_for([own.reason])

@@ -23,7 +23,7 @@ FAILED_VERIFIER = Ruling(accepted=False, verdicts=(PASSED,))
         (verified((PASSED,), 0.9, 0.8), "A match: the stored answer would be served."),
         (
             Ruling(accepted=False, verdicts=(NUMBERS, POLARITY), needed=0.8, vetoed=True),
-            "No match: numbers differ.",
+            "No match: numbers differ and opposite words.",
         ),
         (
             verified((POLARITY,), 0.1, 0.8),
