@@ -97,6 +97,13 @@ def shoot(stack: Stack, chromium: Browser) -> None:
         page.locator("#job .chip", has_text="completed").wait_for()
         page.screenshot(path=IMAGES / f"job-{theme}.png", full_page=True)
         _visit(page, stack, "/workers", f"workers-{theme}.png")
+        page.goto(f"{stack.urls[0]}/dashboard/cache/default/{_an_entry(stack)}")
+        if page.get_by_role("button", name="Reveal").count():
+            page.get_by_role("button", name="Reveal").click()
+        page.locator("table.near").wait_for()
+        page.screenshot(path=IMAGES / f"entry-{theme}.png")
+        page.goto(f"{stack.urls[0]}/dashboard/keys")
+        page.screenshot(path=IMAGES / f"keys-{theme}.png")
         phone = chromium.new_context(
             color_scheme=theme, viewport=PHONE, storage_state=context.storage_state()
         ).new_page()
@@ -123,6 +130,21 @@ def _a_story(stack: Stack) -> str:
     return job_id
 
 
+def _an_entry(stack: Stack) -> str:
+    """A stored answer with others near to it."""
+    with stack.client() as client:
+        told = client.post("/v1/query", json={"prompt": "What is the largest planet?"}).json()
+    return str(told["cache"]["entry_id"] or told["id"].partition(".")[0])
+
+
+def set_limits(stack: Stack) -> None:
+    """A key, and a budget of a tenant's own."""
+    with stack.client(key=ADMIN_KEY) as client:
+        client.post("/admin/keys", json={"owner": "ada", "tenant": "default"}).raise_for_status()
+        budget = {"day_soft_usd": 8, "day_hard_usd": 10, "month_hard_usd": 200}
+        client.put("/admin/budgets/tenant/other", json=budget).raise_for_status()
+
+
 def main() -> None:
     """Start a product, fill it, look at it."""
     IMAGES.mkdir(exist_ok=True)
@@ -131,6 +153,7 @@ def main() -> None:
         stack.script(*RULES)
         ask_around(stack)
         invent_an_hour(stack)
+        set_limits(stack)
         with browser() as chromium:
             shoot(stack, chromium)
 
