@@ -15,7 +15,7 @@ from shared.similar import DEADLINE_S, given_up, neighbours_in, nobody_answered,
 from shared.submissions import lasts_ms
 from shared.wire.similar import Near, Neighbours
 
-COLUMNS: Final = ("entry", "similarity", "match", "hits", "age", "verdict")
+COLUMNS: Final = ("entry", "similarity", "match", "hits", "age s", "verdict")
 POLL_S: Final = 0.05
 INTEREST: Final = "polled:command line"
 
@@ -47,7 +47,7 @@ async def _similar(fleet: Fleet, given: argparse.Namespace) -> int:
     others = await entries.named([near.entry_id for near in found.near])
     now_ms = time.time() * 1000
     rows = [_facts(near, others[near.entry_id], now_ms) for near in found.near if near.entry_id in others]
-    cells = [tuple(str(value) for value in row.values()) for row in rows]
+    cells = [tuple(map(_cell, row.values())) for row in rows]
     show(rows, COLUMNS, cells, as_json=given.json)
     return 0
 
@@ -68,6 +68,12 @@ async def _asked(fleet: Fleet, listed: Listed) -> Neighbours:
         await jobs.withdraw(submitted.job_id, INTEREST, settlement, stop_running=True)
         raise nobody_answered()
     return neighbours_in(outcome)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def _facts(near: Near, other: Listed, now_ms: float) -> dict[str, object]:
