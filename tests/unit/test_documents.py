@@ -47,7 +47,7 @@ def test_the_guard_of_the_contributors_page_works() -> None:
     names: dict[str, Any] = {}
     exec(compile(example, "CONTRIBUTING.md", "exec"), names)  # noqa: S102 - our own page
     said = [
-        names["language"](read(asked), read(stored)).passed
+        names["programming"](read(asked), read(stored)).passed
         for asked, stored in (
             ("Sort a list in Python", "Sort a list in Rust"),
             ("Sort a list in Python", "In Python, sort a list"),
