@@ -18,7 +18,7 @@ CHECKS: Final = (
     *("response_headers_conformance", "response_schema_conformance", "missing_required_header"),
     *("unsupported_method", "allow_header_conformance"),
 )
-QUICK: Final = ("--phases", "examples,coverage")
+QUICK: Final = ("--phases", "examples,coverage", "--workers", "3")
 """Every operation with each of its parameters at its limits, absent and wrong; the same cases each time."""
 
 
