@@ -32,7 +32,7 @@ from tests.support.stack import (
     wait_until,
 )
 
-STOPS = int(os.environ.get("STOPS", "6"))
+STOPS = int(os.environ.get("STOPS", "4"))
 DRAIN_S = 5.0
 SLACK_S = 3.0
 """Beyond the drain: half a second on a quiet machine, more on one that starts interpreters meanwhile."""
