@@ -1,4 +1,7 @@
-"""What every answer to a question carries beside its body, whichever route gives it."""
+"""What answers carry beside their bodies, whichever route gives them."""
+
+import msgspec
+from litestar import Response
 
 from ingress import cache_status
 from ingress.exchange import Exchange
@@ -20,3 +23,10 @@ def tell_cache(exchange: Exchange, job: JobView) -> None:
     if job.cache is not None:
         exchange.log["cache"] = cache_status.label(job.cache)
         exchange.headers.update(cache_status.headers(job.cache, stored=job.expires_at is not None))
+
+
+def for_operators(view: object) -> Response[bytes]:
+    """Answer with what nobody may keep: it is of this moment."""
+    return Response(
+        msgspec.json.encode(view), media_type="application/json", headers={"Cache-Control": "no-store"}
+    )

@@ -25,6 +25,7 @@ from shared.wire.outcome import Embedding, Failed, encode_announcement
 from workers.context import WorkerContext
 from workers.semantic.embedder import Embedded, EmbedderError
 from workers.semantic.shares import shares
+from workers.starting import check_start
 
 logger = logging.getLogger(__name__)
 
@@ -116,10 +117,7 @@ class _Work:
 
 
 def _check(ctx: WorkerContext, claimed: Claimed, job: EmbedJob) -> None:
-    if claimed.tries > ctx.settings.tries_max:
-        raise TriesExhausted(f"{claimed.tries - 1} workers started this job and none finished.")
-    if not claimed.wanted:
-        raise Cancelled("Nobody wanted the vectors any more.")
+    check_start(ctx, claimed, "vectors")
     semantic = ctx.semantic
     if job.model != semantic.model:
         raise UnknownModel(f"This fleet's workers embed with {semantic.model!r}.")

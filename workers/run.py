@@ -10,7 +10,7 @@ from arq.worker import Function
 
 from shared import logs, metrics, traceparent, tracing
 from shared.claims import Claimed
-from shared.errors import Cancelled, DeadlineExceeded, InternalError, SentinelError, TriesExhausted
+from shared.errors import DeadlineExceeded, InternalError, SentinelError
 from shared.ledger import tells_usage
 from shared.prices import PICODOLLARS
 from shared.rates import Rates
@@ -28,6 +28,7 @@ from workers.patience import patiently
 from workers.settling import settlement
 from workers.similar import run_similar
 from workers.slow_jobs import tell_if_slow
+from workers.starting import check_start
 from workers.stock import run_stock
 
 logger = logging.getLogger(__name__)
@@ -117,12 +118,10 @@ async def _answered(
     ctx: WorkerContext, claimed: Claimed, payload: Payload | None, now_ms: int
 ) -> tuple[Job | None, Answered]:
     """Answer the job, or say in an outcome why nobody will."""
-    if claimed.tries > ctx.settings.tries_max:
-        gave_up = f"{claimed.tries - 1} workers started this job and none finished."
-        error: SentinelError = TriesExhausted(gave_up)
+    try:
+        check_start(ctx, claimed, "answer")
+    except SentinelError as error:
         return None, Answered(Failed.from_error(error))
-    if not claimed.wanted:
-        return None, Answered(Failed.from_error(Cancelled("Nobody wanted the answer any more.")))
     if payload is None:
         return None, Answered(Failed.from_error(DeadlineExceeded("The job waited past its deadline.")))
     try:
@@ -132,8 +131,8 @@ async def _answered(
             raise
         return None, Answered(Failed.from_error(DeadlineExceeded("No worker of its release came in time.")))
     except msgspec.DecodeError as unreadable:
-        error = InternalError(f"This release cannot read the job ({type(unreadable).__name__}).")
-        return None, Answered(Failed.from_error(error))
+        broken = InternalError(f"This release cannot read the job ({type(unreadable).__name__}).")
+        return None, Answered(Failed.from_error(broken))
     logs.request_id.set(job.request_id)
     traceparent.current.set(traceparent.valid(job.traceparent))
     with tracing.span("sentinel.job", "consumer", job_attributes(claimed, job, now_ms)) as span:

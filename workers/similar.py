@@ -14,7 +14,6 @@ from shared.errors import (
     DeadlineExceeded,
     NotFound,
     SentinelError,
-    TriesExhausted,
     Unavailable,
 )
 from shared.redis import keys
@@ -25,6 +24,7 @@ from workers.context import WorkerContext
 from workers.embedding import left_s
 from workers.semantic.neighbours import SearchError
 from workers.semantic.wording import verdict_of
+from workers.starting import check_start
 
 KEPT_MS = 60_000
 """Whoever asked reads it at once; nobody comes back for it."""
@@ -35,7 +35,7 @@ async def run_similar(ctx: WorkerContext, claimed: Claimed, job: SimilarJob, now
     started = time.monotonic()
     outcome: Neighbours | Failed
     try:
-        _check(ctx, claimed)
+        check_start(ctx, claimed, "neighbours")
         async with asyncio.timeout(left_s(ctx, claimed, now_ms)):
             outcome = await neighbours_of(ctx, job, now_ms)
     except TimeoutError:
@@ -79,13 +79,6 @@ async def neighbours_of(ctx: WorkerContext, job: SimilarJob, now_ms: int) -> Nei
         for other, similarity, ruling in zip(others, similarities, said.rulings, strict=True)
     )
     return Neighbours(known=True, policy=said.policy, threshold=said.threshold, near=near)
-
-
-def _check(ctx: WorkerContext, claimed: Claimed) -> None:
-    if claimed.tries > ctx.settings.tries_max:
-        raise TriesExhausted(f"{claimed.tries - 1} workers started this job and none finished.")
-    if not claimed.wanted:
-        raise Cancelled("Nobody wanted the neighbours any more.")
 
 
 def _settlement(

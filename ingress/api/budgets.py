@@ -2,13 +2,13 @@
 
 from typing import Annotated
 
-import msgspec
 from litestar import Response, delete, get, put
 from litestar.di import NamedDependency
 from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody, PathParameter
 from msgspec import Struct
 
+from ingress.answering import for_operators
 from ingress.api.operating import Asked, actor_of_key
 from ingress.authentication import needs
 from ingress.body import JsonBody
@@ -56,7 +56,7 @@ async def list_budgets(board: NamedDependency[Board]) -> Response[bytes]:
     known = await board.own_budgets.all()
     own = [_view(who, budget) for who, budget in sorted(known.budgets.items())]
     every = {holder: settings_budget(board.ctx.settings, holder) for holder in HOLDERS}
-    return _json(BudgetsView(every=every, own=own))
+    return for_operators(BudgetsView(every=every, own=own))
 
 
 @put(
@@ -74,7 +74,7 @@ async def put_budget(
 ) -> Response[bytes]:
     """Let these four limits stand in place of the settings' four; one that is not named is no limit."""
     await doing.put_budget(board, actor_of_key(request), holder, name, data)
-    return _json(BudgetView(holder=holder, name=name, budget=data))
+    return for_operators(BudgetView(holder=holder, name=name, budget=data))
 
 
 @delete(
@@ -90,15 +90,9 @@ async def remove_budget(
 ) -> Response[bytes]:
     """Let the settings' budget stand again; 404 when it has none of its own."""
     await doing.remove_budget(board, actor_of_key(request), holder, name)
-    return _json(RemovedView())
+    return for_operators(RemovedView())
 
 
 def _view(who: str, budget: OwnBudget) -> BudgetView:
     holder, name = holder_of(who)
     return BudgetView(holder=holder, name=name, budget=budget)
-
-
-def _json(view: object) -> Response[bytes]:
-    return Response(
-        msgspec.json.encode(view), media_type="application/json", headers={"Cache-Control": "no-store"}
-    )

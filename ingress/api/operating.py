@@ -2,13 +2,13 @@
 
 from typing import Annotated, Any, Literal
 
-import msgspec
 from litestar import Request, Response, post
 from litestar.di import NamedDependency
 from litestar.openapi import ResponseSpec
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta, Struct
 
+from ingress.answering import for_operators
 from ingress.authentication import client_of, needs
 from ingress.body import JsonBody
 from ingress.dashboard import doing
@@ -82,7 +82,7 @@ async def act_on_job(
         found = await doing.to_job(board, actor_of_key(request), ACTIONS[action], job_id)
     else:
         raise NotFound(f"There is no action {action!r}; there are {', '.join((*ACTIONS, 'wrong'))}.")
-    return _json(DoneView(found.done, found.job_id))
+    return for_operators(DoneView(found.done, found.job_id))
 
 
 @post(
@@ -104,7 +104,7 @@ async def act_on_jobs(
     done = 0
     if not data.dry_run:
         done = await doing.to_all(board, actor_of_key(request), data.action, asked, jobs.job_ids)
-    return _json(CountView(len(jobs.job_ids), done, jobs.capped, data.dry_run))
+    return for_operators(CountView(len(jobs.job_ids), done, jobs.capped, data.dry_run))
 
 
 @post(
@@ -123,7 +123,7 @@ async def act_on_worker(
     if wish not in wishes:
         raise NotFound(f"A worker can be told {', '.join(wishes)}, not {wish!r}.")
     await doing.to_worker(board, actor_of_key(request), worker, wishes[wish])
-    return _json(DoneView(done=True))
+    return for_operators(DoneView(done=True))
 
 
 @post(
@@ -146,7 +146,7 @@ async def act_on_queue(
         "batch" if priority == "batch" else "interactive",
         paused=action == "pause",
     )
-    return _json(DoneView(done=True))
+    return for_operators(DoneView(done=True))
 
 
 @post(
@@ -170,18 +170,12 @@ async def act_on_letters(
         raise BadRequest("Name letters by `ids`, or all of a `reason`.")
     places = await doing.letters_meant(board, data.reason) if data.reason else data.ids
     if data.dry_run:
-        return _json(LettersDone(places, dry_run=True))
+        return for_operators(LettersDone(places, dry_run=True))
     done = await doing.to_letters(board, actor_of_key(request), what, places, reason=data.reason or "")
-    return _json(LettersDone(done))
+    return for_operators(LettersDone(done))
 
 
 def actor_of_key(request: Asked) -> Actor:
     """Who an API key is in the audit log."""
     client = client_of(request)
     return Actor(f"key {client.key_id}", role_of(client) or "operator")
-
-
-def _json(view: object) -> Response[bytes]:
-    return Response(
-        msgspec.json.encode(view), media_type="application/json", headers={"Cache-Control": "no-store"}
-    )

@@ -2,13 +2,13 @@
 
 from typing import Annotated, Any, Literal
 
-import msgspec
 from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.openapi import ResponseSpec
 from litestar.params import FromPath, FromQuery, QueryParameter
 from msgspec import Struct
 
+from ingress.answering import for_operators
 from ingress.authentication import needs
 from ingress.dashboard import parts, records
 from ingress.dashboard.board import Board
@@ -71,7 +71,7 @@ class AuditView(Struct):
 @get("/overview", opt=needs("view"), responses={OK: ResponseSpec(Overview)}, summary="How it goes", tags=TAGS)
 async def read_overview(board: NamedDependency[Board]) -> Response[bytes]:
     """Return rates, durations, load, money and breakers of the last hour, with the shapes of their charts."""
-    return _json(await board.overview.get())
+    return for_operators(await board.overview.get())
 
 
 @get("/jobs", opt=needs("view"), responses={OK: ResponseSpec(Page)}, summary="Find jobs", tags=TAGS)
@@ -99,7 +99,7 @@ async def find_jobs(
         "after": after,
     }
     given |= {"since": since, "until": until}
-    return _json(await parts.find(board, read_filter(given), limit))
+    return for_operators(await parts.find(board, read_filter(given), limit))
 
 
 @get(
@@ -114,7 +114,7 @@ async def read_any_job(job_id: FromPath[str], board: NamedDependency[Board]) -> 
     job = await detail_of(board, job_id)
     if job is None:
         raise UnknownJob("Nobody remembers this job.")
-    return _json(job)
+    return for_operators(job)
 
 
 @get(
@@ -126,14 +126,14 @@ async def read_any_job(job_id: FromPath[str], board: NamedDependency[Board]) -> 
 )
 async def list_workers(board: NamedDependency[Board]) -> Response[bytes]:
     """Return the workers that were heard of in the last five seconds."""
-    return _json(WorkersView((await parts.workers(board, {}))["workers"]))
+    return for_operators(WorkersView((await parts.workers(board, {}))["workers"]))
 
 
 @get("/queues", opt=needs("view"), responses={OK: ResponseSpec(QueuesView)}, summary="List queues", tags=TAGS)
 async def list_queues(board: NamedDependency[Board]) -> Response[bytes]:
     """Return the classes of jobs, and how many wait."""
     values = await parts.queues(board, {})
-    return _json(QueuesView(values["classes"], values["load"]))
+    return for_operators(QueuesView(values["classes"], values["load"]))
 
 
 @get(
@@ -145,7 +145,7 @@ async def list_queues(board: NamedDependency[Board]) -> Response[bytes]:
 )
 async def list_letters(board: NamedDependency[Board]) -> Response[bytes]:
     """Return the latest hundred."""
-    return _json(LettersView(await records.letters_of(board)))
+    return for_operators(LettersView(await records.letters_of(board)))
 
 
 @get(
@@ -153,7 +153,7 @@ async def list_letters(board: NamedDependency[Board]) -> Response[bytes]:
 )
 async def list_stuck(board: NamedDependency[Board]) -> Response[bytes]:
     """Return the jobs that do not get on, and why one would think so."""
-    return _json(StuckView((await parts.stuck(board, {}))["stuck"]))
+    return for_operators(StuckView((await parts.stuck(board, {}))["stuck"]))
 
 
 @get(
@@ -170,7 +170,7 @@ async def list_entries(
 ) -> Response[bytes]:
     """Return fifty stored answers, the newest or the most used first, without what they say."""
     entries, total = await records.entries_of(board, by=by, start=start, named="")
-    return _json(EntriesView(entries, total))
+    return for_operators(EntriesView(entries, total))
 
 
 @get(
@@ -187,7 +187,9 @@ async def find_similar(
     tenant: Annotated[str, QueryParameter(description="whose entry it is; another's is not found")] = "",
 ) -> Response[bytes]:
     """Return an entry's nearest neighbours and what the policy in force says of each; 503 without workers."""
-    return _json(await entry_detail_of(board, tenant, entry_id, exchange_of(request.scope).request_id))
+    return for_operators(
+        await entry_detail_of(board, tenant, entry_id, exchange_of(request.scope).request_id)
+    )
 
 
 @get(
@@ -201,10 +203,4 @@ async def read_audit(
     board: NamedDependency[Board], before: FromQuery[str] = "", limit: Limit = 50
 ) -> Response[bytes]:
     """Return what operators did, the latest first, from a note's id on."""
-    return _json(AuditView(await board.audit.newest(limit, before=records.note_id(before))))
-
-
-def _json(view: object) -> Response[bytes]:
-    return Response(
-        msgspec.json.encode(view), media_type="application/json", headers={"Cache-Control": "no-store"}
-    )
+    return for_operators(AuditView(await board.audit.newest(limit, before=records.note_id(before))))

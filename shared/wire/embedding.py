@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from shared.wire.job import Payload, TooNew
-from shared.wire.outcome import Failed
+from shared.wire.job import Payload, decode_call, encode_call
+from shared.wire.outcome import ArqResult, Failed
 
 VERSION = 1
 FUNCTION = "embed"
@@ -48,20 +48,8 @@ class Vectors(Struct, frozen=True, kw_only=True, tag="vectors"):
     vectors: tuple[Vector, ...]
 
 
-class VectorsResult(Struct, frozen=True, kw_only=True):
-    """arq's own result layout, with the vectors as `r`."""
-
-    t: int
-    f: str
-    a: tuple[()] = ()
-    k: dict[str, str] = {}
-    et: int
-    s: bool
-    r: Vectors | Failed
-    st: int
-    ft: int
-    q: str
-    id: str
+class VectorsResult(ArqResult[Vectors | Failed], frozen=True, kw_only=True):
+    """An embedding job's, with its vectors."""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -72,17 +60,12 @@ _vector_decoder = msgspec.msgpack.Decoder(Vector)
 
 def encode_payload(job: EmbedJob, enqueued_at_ms: int) -> bytes:
     """Lay a job out as stock arq would."""
-    return _encoder.encode({"t": None, "f": FUNCTION, "a": (), "k": {"job": job}, "et": enqueued_at_ms})
+    return encode_call(FUNCTION, job, enqueued_at_ms)
 
 
 def decode_job(payload: Payload) -> EmbedJob:
     """Read the job out of a call of `embed`; raises TooNew for a later version, and msgspec.DecodeError."""
-    if "job" not in payload.k:
-        raise msgspec.ValidationError("the call has no argument `job`")
-    job = _job_decoder.decode(payload.k["job"])
-    if job.v > VERSION:
-        raise TooNew(job.v)
-    return job
+    return decode_call(payload, _job_decoder, VERSION)
 
 
 def encode_result(result: VectorsResult) -> bytes:

@@ -1,12 +1,14 @@
 """A job on its way to a worker, in arq's payload layout."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Raw, Struct
+from msgspec.msgpack import Decoder
 
 from shared.wire.completion import CachePolicy, Completion
 
+Called = TypeVar("Called", bound=Struct)
 VERSION = 1
 FUNCTION = "answer"
 """Name under which workers register the function that answers jobs."""
@@ -79,7 +81,12 @@ _version_decoder = msgspec.msgpack.Decoder(_Version)
 
 def encode_payload(job: Job, enqueued_at_ms: int) -> bytes:
     """Lay a job out as stock arq would."""
-    return _encoder.encode({"t": None, "f": FUNCTION, "a": (), "k": {"job": job}, "et": enqueued_at_ms})
+    return encode_call(FUNCTION, job, enqueued_at_ms)
+
+
+def encode_call(function: str, job: Struct, enqueued_at_ms: int) -> bytes:
+    """Lay a call of a function with its job out as stock arq would."""
+    return _encoder.encode({"t": None, "f": function, "a": (), "k": {"job": job}, "et": enqueued_at_ms})
 
 
 def decode_payload(data: bytes) -> Payload:
@@ -89,9 +96,17 @@ def decode_payload(data: bytes) -> Payload:
 
 def decode_job(payload: Payload) -> Job:
     """Read the job out of a call of `answer`; raises TooNew for a later version, and msgspec.DecodeError."""
+    return decode_call(payload, _job_decoder, VERSION)
+
+
+def decode_call(payload: Payload, decoder: Decoder[Called], known: int) -> Called:
+    """Read a call's job, whose versions are known up to one; raises TooNew, and msgspec.DecodeError.
+
+    The version comes first: what a later one looks like nobody here can know.
+    """
     if "job" not in payload.k:
         raise msgspec.ValidationError("the call has no argument `job`")
     version = _version_decoder.decode(payload.k["job"]).v
-    if version > VERSION:
+    if version > known:
         raise TooNew(version)
-    return _job_decoder.decode(payload.k["job"])
+    return decoder.decode(payload.k["job"])

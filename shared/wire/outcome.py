@@ -1,6 +1,6 @@
 """What became of a job: settled once, read by every caller of its flight."""
 
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -168,10 +168,11 @@ class Failed(Struct, frozen=True, kw_only=True, tag="failed"):
 
 
 Outcome = Completed | Failed
+Brought = TypeVar("Brought")
 
 
-class Result(Struct, frozen=True, kw_only=True):
-    """arq's own result layout, with the outcome as `r`; the question is not repeated."""
+class ArqResult(Struct, Generic[Brought], frozen=True, kw_only=True):
+    """arq's own result layout, with what came of the job as `r`; its arguments are not repeated."""
 
     t: int
     f: str
@@ -179,11 +180,15 @@ class Result(Struct, frozen=True, kw_only=True):
     k: dict[str, str] = {}
     et: int
     s: bool
-    r: Outcome
+    r: Brought
     st: int
     ft: int
     q: str
     id: str
+
+
+class Result(ArqResult[Outcome], frozen=True, kw_only=True):
+    """A question's, with its outcome."""
 
 
 class Announcement(Struct, frozen=True, array_like=True):

@@ -5,8 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from shared.wire.job import Payload, TooNew
-from shared.wire.outcome import Failed, Verdict
+from shared.wire.job import Payload, decode_call, encode_call
+from shared.wire.outcome import ArqResult, Failed, Verdict
 
 VERSION = 1
 FUNCTION = "similar"
@@ -42,20 +42,8 @@ class Neighbours(Struct, frozen=True, kw_only=True, tag="similar"):
     near: tuple[Near, ...] = ()
 
 
-class NeighboursResult(Struct, frozen=True, kw_only=True):
-    """arq's own result layout, with the neighbours as `r`."""
-
-    t: int
-    f: str
-    a: tuple[()] = ()
-    k: dict[str, str] = {}
-    et: int
-    s: bool
-    r: Neighbours | Failed
-    st: int
-    ft: int
-    q: str
-    id: str
+class NeighboursResult(ArqResult[Neighbours | Failed], frozen=True, kw_only=True):
+    """A look's, with the neighbours."""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -65,17 +53,12 @@ _result_decoder = msgspec.msgpack.Decoder(NeighboursResult)
 
 def encode_payload(job: SimilarJob, enqueued_at_ms: int) -> bytes:
     """Lay a job out as stock arq would."""
-    return _encoder.encode({"t": None, "f": FUNCTION, "a": (), "k": {"job": job}, "et": enqueued_at_ms})
+    return encode_call(FUNCTION, job, enqueued_at_ms)
 
 
 def decode_job(payload: Payload) -> SimilarJob:
     """Read the job out of a call of `similar`; raises TooNew for a later version, and msgspec.DecodeError."""
-    if "job" not in payload.k:
-        raise msgspec.ValidationError("the call has no argument `job`")
-    job = _job_decoder.decode(payload.k["job"])
-    if job.v > VERSION:
-        raise TooNew(job.v)
-    return job
+    return decode_call(payload, _job_decoder, VERSION)
 
 
 def encode_result(result: NeighboursResult) -> bytes:

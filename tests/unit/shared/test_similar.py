@@ -1,12 +1,15 @@
 """What an asker makes of a settled look at what is near an entry."""
 
+from collections.abc import Callable
+
 import msgspec
 import pytest
 
 from shared.errors import DeadlineExceeded, NotFound, SentinelError, Unavailable
 from shared.settings import Settings
 from shared.similar import given_up, neighbours_in, submission_of
-from shared.wire.job import TooNew, decode_payload
+from shared.wire.embedding import decode_job as decode_embed_job
+from shared.wire.job import Payload, TooNew, decode_job as decode_question, decode_payload
 from shared.wire.outcome import Failed
 from shared.wire.similar import Neighbours, NeighboursResult, SimilarJob, decode_job, encode_payload
 
@@ -60,3 +63,15 @@ def test_a_look_is_nobodys_job() -> None:
     assert isinstance(
         msgspec.msgpack.decode(given_up(Settings(), "j").outcome, type=NeighboursResult).r, Failed
     )
+
+
+@pytest.mark.parametrize(
+    "decode", [decode_job, decode_embed_job, decode_question], ids=["similar", "embed", "answer"]
+)
+def test_a_later_version_is_known_by_its_number_whatever_else_it_has(
+    decode: Callable[[Payload], object],
+) -> None:
+    """Its worker comes: a shape that nobody here knows is no reason to fail the job."""
+    later = msgspec.msgpack.encode({"t": None, "f": "f", "a": (), "k": {"job": {"v": 2, "new": 1}}, "et": 1})
+    with pytest.raises(TooNew):
+        decode(decode_payload(later))
