@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from tests.quality.pairs import Pair
 from workers.semantic.guards import WEIGHED, judge
+from workers.semantic.minilm.model import Model
 from workers.semantic.minilm.weights import installed
 from workers.semantic.verifier.features import COUNT, features, products
-from workers.semantic.verifier.tokens import TokenModel, Tokens
 
 Array = NDArray[np.float32]
 PROGRESS = 5_000
@@ -70,19 +70,11 @@ def measured(pairs: Sequence[Pair], models: Path) -> Measured:
 
 
 def _measure(pairs: Sequence[Pair], models: Path, path: Path) -> None:
-    model = TokenModel.load(models, installed())
-    seen: dict[str, Tokens] = {}
-    last = {text: i for i, pair in enumerate(pairs) for text in (pair.a, pair.b)}
+    model = Model.load(models, installed())
     rows: list[tuple[Array, Array]] = []
     for i, pair in enumerate(pairs):
-        for text in (pair.a, pair.b):
-            if text not in seen:
-                seen[text] = model.read(text)
-        one, two = seen[pair.a], seen[pair.b]
+        one, two = model.read(pair.a), model.read(pair.b)
         rows.append((features(one, two), products(one, two)))
-        for text in {pair.a, pair.b}:
-            if last[text] == i:
-                del seen[text]
         if i % PROGRESS == 0:
             sys.stderr.write(f"{i} of {len(pairs)} pairs measured\n")
     numbers, multiplied = (np.array(column) for column in zip(*rows, strict=True))

@@ -4,10 +4,13 @@ Beside the wall's clock the processor's: on a machine that others use, only that
 """
 
 import asyncio
+import os
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as a worker does, before numpy is loaded
 
 import numpy as np
 
@@ -16,7 +19,7 @@ from workers.semantic.minilm import LocalEmbedder
 
 ROUNDS = 300
 ENTRIES = 10_000
-STORED = ("How can I enable two factor authentication?", "How do I turn off two factor login?")
+STORED = ("How can I enable two factor authentication for {}?", "How do I turn off two factor login for {}?")
 
 
 async def measure(models: Path) -> dict[str, list[tuple[float, float]]]:
@@ -26,15 +29,17 @@ async def measure(models: Path) -> dict[str, list[tuple[float, float]]]:
     rows = np.random.default_rng(1).standard_normal((ENTRIES, embedder.dimensions), dtype=np.float32)
     parts: dict[str, list[tuple[float, float]]] = {"embed": [], "search": [], "judge": [], "all": []}
     for i in range(ROUNDS):
-        question = f"How do I enable two factor login for user {i}?"
+        question = f"How do I enable two factor login for {_word(i)}?"
         marks = [_clocks()]
         vector = (await embedder.embed([question])).vectors[0]
         marks.append(_clocks())
         np.argpartition(rows @ vector, -4)
         marks.append(_clocks())
         # New stored questions as well, in each tenth round only: popular ones have been read before.
-        await judge.rule(question, [f"{text} {i // 10}" for text in STORED])
+        rulings = await judge.rule(question, [text.format(_word(i // 10)) for text in STORED])
         marks.append(_clocks())
+        if any(ruling.chance is None for ruling in rulings):
+            raise RuntimeError("a guard has a veto: the verifier's time is not in it")
         for name, start, end in (("embed", 0, 1), ("search", 1, 2), ("judge", 2, 3), ("all", 0, 3)):
             wall, processor = (
                 1000 * (later - sooner) for sooner, later in zip(marks[start], marks[end], strict=True)
@@ -43,6 +48,11 @@ async def measure(models: Path) -> dict[str, list[tuple[float, float]]]:
     await judge.aclose()
     await embedder.aclose()
     return parts
+
+
+def _word(number: int) -> str:
+    """A word for each number: a numeral would be refused by a guard before the verifier is asked."""
+    return "".join(chr(ord("b") + int(digit)) for digit in f"{number:04}")
 
 
 def _clocks() -> tuple[float, float]:

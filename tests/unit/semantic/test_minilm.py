@@ -12,6 +12,7 @@ from tests.unit.semantic.plain_bert import Matrix, sentence_vector
 from workers.semantic.embedder import EmbedderError
 from workers.semantic.minilm import LocalEmbedder, store
 from workers.semantic.minilm.model import Model
+from workers.semantic.minilm.tokens import RecentTexts, Tokens
 from workers.semantic.minilm.weights import Source, installed
 
 TEXTS = [
@@ -55,11 +56,46 @@ def test_quantisation_keeps_the_direction(model: Model, expected: Matrix) -> Non
     assert (model.embed(TEXTS).vectors * expected).sum(axis=1).min() > 0.97
 
 
-def test_a_vector_does_not_depend_on_its_company(model: Model) -> None:
-    """The same text has the same vector in every batch."""
-    together = model.embed(TEXTS).vectors
-    alone = np.concatenate([model.embed([text]).vectors for text in TEXTS])
+def test_a_vector_does_not_depend_on_its_company(folder: Path) -> None:
+    """The same text has the same vector in every batch, of a model that remembers nothing of it."""
+    path, tokenizer = store.built(folder, installed()), installed().tokenizer
+    together = Model(path, tokenizer).embed(TEXTS).vectors
+    other = Model(path, tokenizer)
+    alone = np.concatenate([other.embed([text]).vectors for text in reversed(TEXTS)])[::-1]
     np.testing.assert_array_equal(together, alone)
+
+
+def test_a_process_holds_the_model_once(folder: Path) -> None:
+    """The embedder and the verifier share it, and with it what either has read."""
+    one, other = Model.load(folder, installed()), Model.load(folder, installed())
+    assert one is other
+    assert one.read("What is shared?") is other.read("What is shared?")
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    """The longest unused goes first."""
+
+    def tokens(count: int) -> Tokens:
+        rows = np.zeros((count, 2), np.float32)
+        return Tokens(np.zeros(count, np.int64), rows, rows, rows.sum(axis=0), whole=True)
+
+    recent = RecentTexts(most=48)
+    recent.put("popular", tokens(10))
+    for number in range(20):
+        recent.put(f"number {number}", tokens(10))
+        assert recent.get("popular") is not None
+    assert recent.held == 4 * (10 + 2)
+    assert recent.get("number 19") is not None
+    assert recent.get("number 0") is None
+    for number in range(40):
+        recent.put(" " * number, tokens(0))
+    assert recent.get(" ") is None
+
+
+def test_a_huge_text_is_not_remembered(folder: Path) -> None:
+    """It would hold its characters in memory for the 254 tokens that are read of it."""
+    model = Model.load(folder, installed())
+    assert model.read("word " * 2_000) is not model.read("word " * 2_000)
 
 
 def test_paraphrases_are_nearer_than_other_questions(model: Model) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.semantic.guards import judge_weighed
+from workers.semantic.minilm.tokens import Tokens
 from workers.semantic.verifier.alignment import contexts, coverage, order, weights
-from workers.semantic.verifier.tokens import Tokens
 
 Vector = NDArray[np.float32]
 

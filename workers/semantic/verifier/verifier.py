@@ -1,7 +1,6 @@
 """The verifier as the worker sees it: pairs to chances, on a thread of its own."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,13 +9,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.semantic.minilm.model import Model
+from workers.semantic.minilm.tokens import Tokens
 from workers.semantic.minilm.weights import installed
 from workers.semantic.verifier.features import features, products, verdicts
 from workers.semantic.verifier.head import Head
-from workers.semantic.verifier.tokens import TokenModel, Tokens
-
-REMEMBERED_TOKENS = 16_384
-"""Tokens of recent questions that are kept, 3 kB each: a popular entry is read once."""
 
 
 class VerifierError(Exception):
@@ -26,11 +23,9 @@ class VerifierError(Exception):
 class Pairs:
     """The model and the head together; not for concurrent use."""
 
-    def __init__(self, model: TokenModel, head: Head) -> None:
+    def __init__(self, model: Model, head: Head) -> None:
         self._model = model
         self._head = head
-        self._recent: OrderedDict[str, Tokens] = OrderedDict()
-        self._remembered = 0
 
     def chances(self, asked: str, stored: Sequence[str]) -> list[float]:
         """The chance, 0 to 1, that one answer serves the asked question and each stored one.
@@ -38,8 +33,8 @@ class Pairs:
         A question without words, or longer than the model reads, has none: 0.
         """
         chances = [0.0] * len(stored)
-        question = self._read(asked)
-        others = [(i, text, self._read(text)) for i, text in enumerate(stored)]
+        question = self._model.read(asked)
+        others = [(i, text, self._model.read(text)) for i, text in enumerate(stored)]
         judged = [(i, text, other) for i, text, other in others if _readable(question) and _readable(other)]
         if judged:
             numbers = [
@@ -53,29 +48,19 @@ class Pairs:
 
     def measured(self, asked: str, stored: str) -> tuple[float, float] | None:
         """The pair's cosine by the local model, and its chance; None where the model cannot read one."""
-        one, two = self._read(asked), self._read(stored)
+        one, two = self._model.read(asked), self._model.read(stored)
         if not (_readable(one) and _readable(two)):
             return None
         return float(one.mean @ two.mean), self.chances(asked, [stored])[0]
 
     def vector(self, text: str) -> NDArray[np.float32]:
         """The text's unit vector by the local model, also of a text that it cannot read to its end."""
-        return self._read(text).mean
+        return self._model.read(text).mean
 
     def cosine(self, one: str, other: str) -> float | None:
         """The cosine of two texts by the local model; None where it cannot read one."""
         ours, theirs = self._model.read(one), self._model.read(other)
         return float(ours.mean @ theirs.mean) if _readable(ours) and _readable(theirs) else None
-
-    def _read(self, text: str) -> Tokens:
-        tokens = self._recent.pop(text, None)
-        if tokens is None:
-            tokens = self._model.read(text)
-            self._remembered += len(tokens.ids)
-        self._recent[text] = tokens
-        while self._remembered > REMEMBERED_TOKENS:
-            self._remembered -= len(self._recent.popitem(last=False)[1].ids)
-        return tokens
 
 
 class Verifier:
@@ -120,7 +105,7 @@ class Verifier:
 
 def load(directory: Path) -> Pairs:
     """Load the model and the head on the calling thread; raises OSError and whatever a broken file causes."""
-    return Pairs(TokenModel.load(directory, installed()), Head.load())
+    return Pairs(Model.load(directory, installed()), Head.load())
 
 
 def _readable(tokens: Tokens) -> bool:
