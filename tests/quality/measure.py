@@ -19,6 +19,7 @@ from tests.quality.measured import Measured, measured
 from tests.quality.pairs import for_training, read_pairs
 from tests.quality.rates import Scores, auc, false_hits_at, hit_share, threshold_for
 from tests.quality.train_verifier import LEARNED
+from tests.quality.written_pairs import pairs_of, read_clusters
 from workers.semantic.guards import GUARDS
 from workers.semantic.judging import REACH, VETOES
 from workers.semantic.minilm import LocalEmbedder
@@ -124,14 +125,14 @@ def defaults_table(data: Measured, columns: Mapping[str, Scores], head: Head, ch
 
 
 def scored_part(folder: Path, models: Path) -> Measured:
-    """Read and measure the pairs that nothing was learned from."""
+    """Read and measure the pairs that nothing was learned from, and the written clusters kept out."""
     pairs = read_pairs(folder)
     kept, counts = [], dict.fromkeys({pair.set for pair in pairs}, 0)
     for pair, train in zip(pairs, for_training(pairs), strict=True):
         if not (train and pair.set in LEARNED) and counts[pair.set] < MOST_PAIRS:
             kept.append(pair)
             counts[pair.set] += 1
-    return measured(kept, models)
+    return measured([*kept, *pairs_of([c for c in read_clusters() if c.kept_out])], models)
 
 
 def _share(hits: NDArray[np.bool_]) -> float:
