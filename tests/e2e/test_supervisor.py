@@ -71,14 +71,19 @@ class Up:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("SENTINEL_", "GROQ_", "JINA_"))}
         # With Jina's key no local model is built.
         ours = {"SENTINEL_PORT": str(self.port), "JINA_API_KEY": "unused", "SENTINEL_DRAIN_S": "20"}
-        self.popen = subprocess.Popen(
-            [SENTINEL, "up"],
-            cwd=folder,
-            env=kept | ours | environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-        )
+        # Under nohup a child would ignore SIGHUP as well, as it should; here it is to be told.
+        as_before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        try:
+            self.popen = subprocess.Popen(
+                [SENTINEL, "up"],
+                cwd=folder,
+                env=kept | ours | environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+            )
+        finally:
+            signal.signal(signal.SIGHUP, as_before)
 
     def line(self) -> str:
         """The next line of the terminal."""
