@@ -28,7 +28,7 @@ def test_every_written_cluster_has_near_misses_and_says_nothing_twice() -> None:
         assert len(set(texts)) == len(texts), texts
 
 
-def test_one_cluster_in_fifteen_is_kept_out() -> None:
+def test_about_one_cluster_in_sixteen_is_kept_out() -> None:
     """By its own text, so that clusters may be added without moving one."""
     kept = sum(cluster.kept_out for cluster in read_clusters())
     assert kept == 379

@@ -27,9 +27,9 @@ def model(models: Path) -> Model:
     return Model.load(models, installed())
 
 
-def test_a_texts_vector_is_the_mean_of_its_tokens(models: Path) -> None:
+def test_a_texts_vector_is_the_mean_of_its_tokens(model: Model) -> None:
     """The marks that open and close a text are in the mean as well, so it is near and not the same."""
-    tokens = Model.load(models, installed()).read(ASKED)
+    tokens = model.read(ASKED)
     mean = tokens.meanings.mean(axis=0)
     assert mean / np.linalg.norm(mean) @ tokens.mean > 0.98
 

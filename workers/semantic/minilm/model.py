@@ -61,7 +61,7 @@ class Model:
         vectors = np.reshape([tokens.mean for tokens in read], (len(read), DIMENSIONS))
         return Embedded(
             vectors=checked(vectors, len(texts), DIMENSIONS),
-            tokens=sum(len(tokens.ids) + 2 for tokens in read),
+            tokens=sum(tokens.length for tokens in read),
             truncated=tuple(not tokens.whole for tokens in read),
         )
 

@@ -25,6 +25,11 @@ class Tokens:
     mean: NDArray[np.float32]
     whole: bool
 
+    @property
+    def length(self) -> int:
+        """How many tokens were read, with the two marks that even a text of nothing but blanks has."""
+        return len(self.ids) + 2
+
 
 class RecentTexts:
     """The texts that were read last, bounded by their tokens; for any thread."""
@@ -49,16 +54,11 @@ class RecentTexts:
             if text in self._texts:
                 return
             self._texts[text] = tokens
-            self._held += _size(tokens)
+            self._held += tokens.length
             while self._held > self._most:
-                self._held -= _size(self._texts.popitem(last=False)[1])
+                self._held -= self._texts.popitem(last=False)[1].length
 
     @property
     def held(self) -> int:
         """How many tokens are kept, with the marks around each text."""
         return self._held
-
-
-def _size(tokens: Tokens) -> int:
-    """With its two marks, so that texts of nothing but blanks are counted as well."""
-    return len(tokens.ids) + 2

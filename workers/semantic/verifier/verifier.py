@@ -48,10 +48,8 @@ class Pairs:
 
     def measured(self, asked: str, stored: str) -> tuple[float, float] | None:
         """The pair's cosine by the local model, and its chance; None where the model cannot read one."""
-        one, two = self._model.read(asked), self._model.read(stored)
-        if not (_readable(one) and _readable(two)):
-            return None
-        return float(one.mean @ two.mean), self.chances(asked, [stored])[0]
+        cosine = self.cosine(asked, stored)
+        return None if cosine is None else (cosine, self.chances(asked, [stored])[0])
 
     def vector(self, text: str) -> NDArray[np.float32]:
         """The text's unit vector by the local model, also of a text that it cannot read to its end."""
