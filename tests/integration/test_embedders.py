@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import httpx
 import numpy as np
@@ -21,19 +21,22 @@ from workers.semantic.embedders import open_embedder
 
 pytestmark = pytest.mark.anyio
 
-DEADLINE_S = 0.5
+PATIENT_S, IMPATIENT_S = 10.0, 0.5
+"""Deadlines: far from a busy machine's pauses, and for what would never come."""
 FAULTS: dict[str, dict[str, Any]] = {
     "down": {"fault": "close"},
     "half an answer": {"fault": "truncate"},
-    "silent": {"fault": "hang"},
-    "slow": {"latency_ms": 5_000},
-    "dripping": {"fault": "drip", "pause_ms": 400},
     "garbage": {"fault": "garbage"},
     "another shape": {"fault": "wrong_schema"},
     "vectors of no length": {"fault": "empty_choice"},
     "no vectors": {"fault": "no_choices"},
     "endless": {"fault": "oversize"},
     "broken": {"fault": "status:503"},
+}
+LATE: dict[str, dict[str, Any]] = {
+    "silent": {"fault": "hang"},
+    "slow": {"latency_ms": 5_000},
+    "dripping": {"fault": "drip", "pause_ms": 400},
 }
 REFUSALS: dict[str, dict[str, Any]] = {
     "too many": {"fault": "status:429"},
@@ -59,26 +62,53 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+Kind: TypeAlias = Literal["jina", "openai"]
+
+
 @pytest.fixture(params=["jina", "openai"])
+def kind(request: pytest.FixtureRequest) -> Kind:
+    """Each embedder over HTTP."""
+    name: Kind = request.param
+    return name
+
+
+@pytest.fixture
 async def embedder(
-    request: pytest.FixtureRequest, simulator: str, http: httpx.AsyncClient, redis: Redis
+    kind: Kind, simulator: str, http: httpx.AsyncClient, redis: Redis
 ) -> AsyncIterator[Embedder]:
-    """An embedder over HTTP as the settings open it, before a simulator without faults."""
+    """An embedder that waits long, before a simulator without faults."""
     await http.delete(f"{simulator}/_simulator/script")
+    opened = await opened_as(kind, simulator, http, redis, PATIENT_S)
+    yield opened
+    await opened.aclose()
+
+
+@pytest.fixture
+async def impatient(
+    kind: Kind, simulator: str, http: httpx.AsyncClient, redis: Redis
+) -> AsyncIterator[Embedder]:
+    """The same embedder over the same connections, with a short deadline."""
+    opened = await opened_as(kind, simulator, http, redis, IMPATIENT_S)
+    yield opened
+    await opened.aclose()
+
+
+async def opened_as(
+    kind: Kind, simulator: str, http: httpx.AsyncClient, redis: Redis, deadline_s: float
+) -> Embedder:
+    """Open an embedder as the settings do."""
     settings = Settings(
-        embedder=request.param,
+        embedder=kind,
         jina_api_key=Secret("jina-key"),
         jina_base_url=simulator,
         embedder_api_key=Secret("other-key"),
         embedder_base_url=f"{simulator}/v1",
         embedder_model="jina-embeddings-v3",
         embedder_dimensions=1024,
-        embed_deadline_s=DEADLINE_S,
+        embed_deadline_s=deadline_s,
         breaker_failures=3,
     )
-    opened = await open_embedder(settings, http, Breakers(redis, policy_of(settings)))
-    yield opened
-    await opened.aclose()
+    return await open_embedder(settings, http, Breakers(redis, policy_of(settings)))
 
 
 async def spoil(http: httpx.AsyncClient, simulator: str, rule: dict[str, Any]) -> None:
@@ -99,14 +129,27 @@ async def test_texts_become_unit_vectors_with_a_bill(embedder: Embedder) -> None
 
 
 @pytest.mark.parametrize("rule", [*FAULTS.values(), *REFUSALS.values()], ids=[*FAULTS, *REFUSALS])
-async def test_whatever_breaks_is_an_error_in_time(
+async def test_whatever_breaks_is_an_error(
     embedder: Embedder, http: httpx.AsyncClient, simulator: str, rule: dict[str, Any]
 ) -> None:
-    """Never a vector, never past the deadline, and the next call is a new one."""
+    """Never a vector, long before the deadline, and the next call is a new one."""
+    await spoil(http, simulator, rule)
+    with pytest.raises(EmbedderError) as caught:
+        await embedder.embed(["What is a fjord?"])
+    assert caught.value.reason != "timeout"
+    await spoil(http, simulator, {})
+    assert len((await embedder.embed(["What is a fjord?"])).vectors) == 1
+
+
+@pytest.mark.parametrize("rule", LATE.values(), ids=LATE)
+async def test_what_is_late_is_an_error_in_time(
+    embedder: Embedder, impatient: Embedder, http: httpx.AsyncClient, simulator: str, rule: dict[str, Any]
+) -> None:
+    """Never past the deadline, and the connections are good for the next call."""
     await spoil(http, simulator, rule)
     started = time.monotonic()
-    with pytest.raises(EmbedderError):
-        await embedder.embed(["What is a fjord?"])
+    with pytest.raises(EmbedderError, match="timeout"):
+        await impatient.embed(["What is a fjord?"])
     # Far from the fault's own five seconds and more, far from a busy machine's noise.
     assert time.monotonic() - started < 4
     await spoil(http, simulator, {})
