@@ -129,7 +129,7 @@ class PartitionIndex:
             # Only until the first rotation is learnt.
             return [_largest(scores, scan.PROPOSED) for scores in vectors @ rows[:held].T]
         found = scan.distances(coded.codes[:, :held], coded.rotation.codes(vectors))
-        return [scan.closest(distance, coded.bits) for distance in found]
+        return [scan.closest(distance) for distance in found]
 
     def judged(
         self, vectors: Vectors, proposed: Sequence[NDArray[np.intp]], k: int, now_ms: int
@@ -145,7 +145,7 @@ class PartitionIndex:
         """Return work for another thread if the codes should be learnt (anew); then `adopt` it."""
         held = len(self)
         wanted = SMALL if self._coded is None else _REFIT_GROWTH * self._coded.learnt_from
-        if self._retune is not None or held <= wanted or not bits_for(self.dimensions):
+        if self._retune is not None or held <= wanted or not bits_for(self.dimensions, held):
             return None
         self._retune = Retune(self._rows.vectors, held)
         return self._retune

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from workers.semantic.embedder import Vectors
-from workers.semantic.signs import WORD, Codes, Rotation, fitted
+from workers.semantic.signs import WORD, Codes, Rotation, bits_for, fitted
 
 _SAMPLE = 30_000
 _AT_ONCE = 4_096
@@ -50,7 +50,8 @@ class Retune:
     def learn(self) -> None:
         """Fit the planes to a sample of the rows and encode all of them."""
         chosen = np.random.default_rng(_SEED).choice(self._held, min(self._held, _SAMPLE), replace=False)
-        rotation = fitted(self._vectors[np.sort(chosen)])
+        bits = bits_for(self._vectors.shape[1], self._held)
+        rotation = fitted(self._vectors[np.sort(chosen)], bits)
         codes = np.empty((len(rotation.offset) // WORD, len(self._vectors)), dtype=np.uint64)
         for start in range(0, self._held, _AT_ONCE):
             stop = min(start + _AT_ONCE, self._held)

@@ -9,6 +9,9 @@ PROPOSED = 400
 PROPOSED_OF = 1_000
 """One row of so many is proposed where that is more than 400: neighbours crowd as an index grows."""
 _TIED = 4
+_SAMPLED = 16
+"""One distance of so many is looked at for a guess."""
+_FARTHEST = 255
 _BLOCK = 16_384  # words: three blocks and their counts stay in a core's own cache
 
 
@@ -33,19 +36,37 @@ def distances(codes: Codes, asked: Codes) -> NDArray[np.uint8]:
     return found
 
 
-def closest(distance: NDArray[np.uint8], bits: int) -> NDArray[np.intp]:
+def closest(distance: NDArray[np.uint8]) -> NDArray[np.intp]:
     """Return the rows of the least distances, with those that tie with the last of them up to a limit."""
     wanted = max(PROPOSED, len(distance) // PROPOSED_OF)
-    low, high = 0, bits
+    limit = _least_limit(distance, wanted)
+    rows = np.flatnonzero(distance <= limit)
+    if len(rows) > _TIED * wanted:
+        nearer, tied = np.flatnonzero(distance < limit), np.flatnonzero(distance == limit)
+        rows = np.concatenate([nearer, tied[: _TIED * wanted - len(nearer)]])
+    return rows
+
+
+def _least_limit(distance: NDArray[np.uint8], wanted: int) -> int:
+    """The least limit within which so many rows lie, or all: guessed from a share of them, then counted."""
+    wanted = min(wanted, len(distance))
+    limit = _halved(np.ascontiguousarray(distance[::_SAMPLED]), wanted // _SAMPLED)
+    # Counting all rows is most of the work, and the guess is seldom off by more than one.
+    within = np.empty(len(distance), dtype=np.bool_)
+    while np.count_nonzero(np.less_equal(distance, limit, out=within)) < wanted:
+        limit += 1
+    while limit and np.count_nonzero(np.less(distance, limit, out=within)) >= wanted:
+        limit -= 1
+    return limit
+
+
+def _halved(distance: NDArray[np.uint8], wanted: int) -> int:
+    """The least limit within which so many rows lie: halving eight times beats partitioning."""
+    low, high = 0, _FARTHEST
     while low < high:
         middle = (low + high) // 2
-        # Halving eight times beats partitioning: a comparison of bytes is as fast as memory.
         if np.count_nonzero(distance <= middle) >= wanted:
             high = middle
         else:
             low = middle + 1
-    rows = np.flatnonzero(distance <= low)
-    if len(rows) > _TIED * wanted:
-        nearer, tied = np.flatnonzero(distance < low), np.flatnonzero(distance == low)
-        rows = np.concatenate([nearer, tied[: _TIED * wanted - len(nearer)]])
-    return rows
+    return low

@@ -15,7 +15,9 @@ from workers.semantic.embedder import Vectors
 Codes: TypeAlias = NDArray[np.uint64]
 
 WORD = 64
-_MOST_BITS = 192
+_MOST_BITS, _BITS_OF_MANY = 192, 128
+MANY = 250_000
+"""Rows from which fewer signs are kept: they are read at the speed of memory, and more rows are looked at."""
 _ROUNDS = 15
 _SEED = 1
 
@@ -33,14 +35,13 @@ class Rotation:
         return np.ascontiguousarray(bits.view("<u8").T)
 
 
-def bits_for(dimensions: int) -> int:
-    """How many signs are kept: whole words, at most 192, and no more than there are dimensions."""
-    return min(_MOST_BITS, dimensions // WORD * WORD)
+def bits_for(dimensions: int, rows: int) -> int:
+    """How many signs are kept of each row: whole words, and no more than there are dimensions."""
+    return min(_MOST_BITS if rows < MANY else _BITS_OF_MANY, dimensions // WORD * WORD)
 
 
-def fitted(sample: Vectors) -> Rotation:
-    """Learn the planes from vectors [n, dimensions] of the partition itself; dimensions is at least 64."""
-    bits = bits_for(sample.shape[1])
+def fitted(sample: Vectors, bits: int) -> Rotation:
+    """Learn so many planes from vectors [n, dimensions] of the partition itself; bits are whole words."""
     mean = sample.mean(axis=0)
     centred = sample - mean
     # Ascending: the last columns are the directions in which the vectors differ most.
