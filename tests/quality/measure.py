@@ -18,12 +18,15 @@ from shared.settings import Settings
 from tests.quality.measured import Measured, measured
 from tests.quality.pairs import for_training, read_pairs
 from tests.quality.rates import Scores, auc, false_hits_at, hit_share, threshold_for
+from tests.quality.readings import readings
+from tests.quality.slotted_pairs import draw, read_intents
 from tests.quality.train_verifier import LEARNED
 from tests.quality.written_pairs import pairs_of, read_clusters
 from workers.semantic.guards import GUARDS
 from workers.semantic.judging import REACH, VETOES
 from workers.semantic.minilm import LocalEmbedder
-from workers.semantic.verifier.head import Head
+from workers.semantic.verifier.adapter import Adapter
+from workers.semantic.verifier.head import Head, chance_of
 
 SAMPLES = Path(__file__).with_name("samples")
 PAGE = Path(__file__).parents[2] / "docs" / "QUALITY.md"
@@ -32,19 +35,26 @@ HIT_RATES = (0.5, 0.7)
 REFERENCE = "qqp"
 """Whose threshold a set of false pairs alone is measured at: a set has none without true pairs."""
 MOST_PAIRS = 8_000
+SLOTTED = 3_000
+"""Pairs drawn from requests with slots."""
 UNVETOED = -50.0
 """Scores below belong to vetoed pairs."""
 
 
-def scored(data: Measured, head: Head) -> dict[str, Scores]:
-    """Every method's score of every pair: the cosine, each guard as a veto over it, all, and the cascade."""
+def scored(data: Measured, head: Head, adapter: Adapter, models: Path) -> dict[str, Scores]:
+    """Every method's score of every pair: the cosine, each guard as a veto over it, all, and the cascade.
+
+    Those of the head, of the head and the reader, and of the whole cascade are log odds.
+    """
     columns: dict[str, Scores] = {"cosine": data.cosines}
     for i, guard in enumerate(GUARDS):
         columns[guard] = vetoed(data.cosines, data.refusals[:, i] > 0)
     columns["guards"] = vetoed(data.cosines, data.refusals.sum(axis=1) > 0)
-    columns["head"] = head.scores(data.inputs, data.products)
+    scores = head.scores(data.inputs, data.products)
+    columns["head"] = head.lean[1] * scores + head.lean[2]
+    columns["reader"] = adapter.blended(readings(data.pairs, models), data.cosines, scores)
     vetoing = np.array([guard in VETOES for guard in GUARDS])
-    columns["verified"] = vetoed(columns["head"], data.refusals @ vetoing > 0)
+    columns["verified"] = vetoed(columns["reader"], data.refusals @ vetoing > 0)
     return columns
 
 
@@ -104,10 +114,10 @@ def recall_table(data: Measured, columns: Mapping[str, Scores]) -> str:
     return "\n".join(lines)
 
 
-def defaults_table(data: Measured, columns: Mapping[str, Scores], head: Head, chance: float) -> str:
+def defaults_table(data: Measured, columns: Mapping[str, Scores], chance: float) -> str:
     """What the defaults serve: of each set's true and false pairs, the share that hits under each policy."""
     guards = LocalEmbedder.threshold
-    believed = head.chances(columns["head"]) >= chance
+    believed = chance_of(columns["reader"]) >= chance
     hits = {
         "cosine": data.cosines >= guards,
         "guards": columns["guards"] >= guards,
@@ -125,14 +135,16 @@ def defaults_table(data: Measured, columns: Mapping[str, Scores], head: Head, ch
 
 
 def scored_part(folder: Path, models: Path) -> Measured:
-    """Read and measure the pairs that nothing was learned from, and the written clusters kept out."""
+    """Read and measure pairs that nothing was learned from, those of what was written too."""
     pairs = read_pairs(folder)
     kept, counts = [], dict.fromkeys({pair.set for pair in pairs}, 0)
     for pair, train in zip(pairs, for_training(pairs), strict=True):
         if not (train and pair.set in LEARNED) and counts[pair.set] < MOST_PAIRS:
             kept.append(pair)
             counts[pair.set] += 1
-    return measured([*kept, *pairs_of([c for c in read_clusters() if c.kept_out])], models)
+    written = pairs_of([cluster for cluster in read_clusters() if cluster.kept_out])
+    slotted = draw([intent for intent in read_intents() if intent.kept_out], SLOTTED)
+    return measured([*kept, *written, *slotted], models)
 
 
 def _share(hits: NDArray[np.bool_]) -> float:
@@ -155,8 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         data = scored_part(given.directory, given.models)
     else:
         data = measured(read_pairs(SAMPLES), given.models)
-    head = Head.load()
-    columns = scored(data, head)
+    columns = scored(data, Head.load(), Adapter.load(), given.models)
     chance = Settings().verifier_chance
     tables = "\n\n".join(
         (
@@ -165,7 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "### Sets of true pairs alone, at the threshold where 70 % of QQP's true pairs hit\n",
             recall_table(data, columns),
             "### Shares that hit with the default thresholds\n",
-            defaults_table(data, columns, head, chance),
+            defaults_table(data, columns, chance),
             "",
         )
     )

@@ -15,7 +15,8 @@ from tests.quality.measure import UNVETOED, scored, scored_part
 from tests.quality.replay import replay, static_hit_share
 from workers.semantic.judging import REACH
 from workers.semantic.minilm import LocalEmbedder
-from workers.semantic.verifier.head import Head
+from workers.semantic.verifier.adapter import Adapter
+from workers.semantic.verifier.head import Head, chance_of
 
 BOUNDS = (0.01, 0.02, 0.05)
 SEEDS = range(5)
@@ -23,10 +24,10 @@ SEEDS = range(5)
 
 def table(folder: Path, models: Path) -> str:
     """One line a bound: what the learned threshold does, and what static ones could at most."""
-    head, data = Head.load(), scored_part(folder, models)
-    columns = scored(data, head)
+    data = scored_part(folder, models)
+    columns = scored(data, Head.load(), Adapter.load(), models)
     near = (data.cosines >= LocalEmbedder.threshold - REACH) & (columns["verified"] > UNVETOED)
-    chances, labels, cosines = head.chances(columns["head"][near]), data.labels[near], data.cosines[near]
+    chances, labels, cosines = chance_of(columns["reader"][near]), data.labels[near], data.cosines[near]
     guarded = np.where(columns["guards"][near] > UNVETOED, cosines, 0.0)
     lines = [
         f"{near.sum()} proposals, {1 - labels.mean():.1%} of them wrong; means of {len(SEEDS)} orders",

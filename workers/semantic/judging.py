@@ -9,8 +9,7 @@ from typing import Literal, Self, TypeAlias
 from shared import metrics
 from shared.wire.outcome import Verdict
 from workers.semantic.guards import judge
-from workers.semantic.verifier.head import VERSION
-from workers.semantic.verifier.verifier import Verifier, VerifierError
+from workers.semantic.verifier.verifier import VERSION, Verifier, VerifierError
 
 logger = logging.getLogger(__name__)
 

@@ -5,9 +5,12 @@ import pytest
 
 from workers.semantic.minilm.model import Model
 from workers.semantic.minilm.weights import installed
+from workers.semantic.verifier import verifier as verifying
+from workers.semantic.verifier.adapter import Adapter
 from workers.semantic.verifier.alignment import contexts, coverage, order, weights
 from workers.semantic.verifier.features import COUNT, features
 from workers.semantic.verifier.head import Head
+from workers.semantic.verifier.reader import Reader
 from workers.semantic.verifier.verifier import Pairs, Verifier
 
 ASKED = "How do I turn on two factor login?"
@@ -27,6 +30,12 @@ def model(models: Path) -> Model:
     return Model.load(models, installed())
 
 
+@pytest.fixture(scope="module")
+def reader(models: Path) -> Reader:
+    """The model that reads pairs."""
+    return Reader.load(models, installed())
+
+
 def test_a_texts_vector_is_the_mean_of_its_tokens(model: Model) -> None:
     """The marks that open and close a text are in the mean as well, so it is near and not the same."""
     tokens = model.read(ASKED)
@@ -41,16 +50,16 @@ def test_a_pairs_numbers_are_all_there_and_know_no_direction(model: Model) -> No
     np.testing.assert_allclose(features(one, two), features(two, one), atol=1e-4)
 
 
-def test_a_rewording_is_believed_and_an_opposite_is_not(model: Model) -> None:
+def test_a_rewording_is_believed_and_an_opposite_is_not(model: Model, reader: Reader) -> None:
     """The cosine of the two is nearly the same; the chance is not."""
-    rewording, opposite = Pairs(model, Head.load()).chances(ASKED, [SAME, OTHER])
+    rewording, opposite = Pairs(model, Head.load(), reader).chances(ASKED, [SAME, OTHER])
     assert rewording > 0.8
     assert opposite < 0.2
 
 
-def test_a_text_that_cannot_be_read_whole_has_no_chance(model: Model) -> None:
+def test_a_text_that_cannot_be_read_whole_has_no_chance(model: Model, reader: Reader) -> None:
     """Equal beginnings are no equal questions; and there must be something to compare."""
-    pairs = Pairs(model, Head.load())
+    pairs = Pairs(model, Head.load(), reader)
     long = "why " * 300
     assert pairs.chances(long, [long]) == [0.0]
     assert pairs.chances("", ["", ASKED]) == [0.0, 0.0]
@@ -94,3 +103,55 @@ def test_an_exchange_of_places_is_an_inversion() -> None:
     straight = order(np.eye(2, dtype=np.float32), heavy)
     crossed = order(np.eye(2, dtype=np.float32)[::-1], heavy)
     assert (straight[0], crossed[0]) == (0, 1)
+
+
+def test_near_misses_that_share_their_words_are_told_by_reading_both(model: Model, reader: Reader) -> None:
+    """Why is not how, and a use is not a nature; a rewording that shares few words is one question still."""
+    same = reader.read(model.ids("How does HTTP caching work?"), model.ids("Explain HTTP caching"))
+    for one, two in (
+        ("How do I get over a breakup?", "Why is it so hard to get over a breakup?"),
+        ("How do I turn on two factor login?", "How do I turn off two factor login?"),
+    ):
+        assert reader.read(model.ids(one), model.ids(two)) < 0 < same
+
+
+def test_a_reading_knows_no_direction(model: Model, reader: Reader) -> None:
+    """Who asked first is no reason to answer otherwise."""
+    one, two = model.ids(ASKED), model.ids(OTHER)
+    assert reader.read(one, two) == reader.read(two, one)
+
+
+def test_what_there_is_no_time_to_read_is_left_to_the_head(
+    model: Model, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four long stored questions must not hold up an answer: nearest first, as far as the tokens go."""
+    read: list[int] = []
+    true_read = Reader.read
+
+    def counted(self: Reader, one: list[int], two: list[int]) -> float:
+        read.append(len(one) + len(two))
+        return true_read(self, one, two)
+
+    monkeypatch.setattr(Reader, "read", counted)
+    long = " ".join(f"and then I press the {word} button twice" for word in ("red", "green", "blue") * 5)
+    stored = [f"{long} {i}" for i in ("a", "b", "c")]
+    chances = Pairs(model, Head.load(), reader).chances(long, stored)
+    assert len(chances) == 3
+    assert sum(read) <= verifying.READ_TOKENS
+    assert 0 < len(read) < 3
+
+
+def test_the_adapter_changes_matrices_and_vectors() -> None:
+    """A product of two thin matrices is added to a matrix, a vector to a vector; what has no change stays."""
+    weights = {name: np.ones((2, 2), np.float32) for name in ("m", "n")} | {"v": np.ones(2, np.float32)}
+    changes = {
+        "up:m": np.array([[1], [2]], np.float32),
+        "down:m": np.array([[3, 4]], np.float32),
+        "added:v": np.array([0.5, -1], np.float32),
+    }
+    empty = np.zeros(0, np.float32)
+    adapter = Adapter(changes, inner=empty, inner_bias=empty, outer=empty, blend=np.ones(4, np.float32))
+    changed = adapter.applied(weights)
+    np.testing.assert_array_equal(changed["m"], [[4, 5], [7, 9]])
+    np.testing.assert_array_equal(changed["v"], [1.5, 0])
+    assert changed["n"] is weights["n"]

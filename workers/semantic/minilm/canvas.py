@@ -1,5 +1,6 @@
 """A small pen for drawing ONNX graphs: nodes and constants, named as they are added."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -38,14 +39,14 @@ class Canvas:
         values, scale, zero = self._node("", "DynamicQuantizeLinear", (name,), 3, {})
         return values, scale, zero
 
-    def model(self, *, tokens: str, vectors: str, dimensions: int) -> bytes:
-        """Serialise the graph that maps `tokens` int32 [batch, length] to `vectors` [batch, dimensions]."""
+    def model(self, *, inputs: Sequence[str], output: str, shape: Sequence[str | int]) -> bytes:
+        """Serialise the graph that maps int32 inputs [batch, length] to a float32 output of this shape."""
         int32, float32 = onnx.TensorProto.INT32, onnx.TensorProto.FLOAT
         graph = helper.make_graph(
             self._nodes,
             "sentence",
-            [helper.make_tensor_value_info(tokens, int32, ["batch", "length"])],
-            [helper.make_tensor_value_info(vectors, float32, ["batch", dimensions])],
+            [helper.make_tensor_value_info(name, int32, ["batch", "length"]) for name in inputs],
+            [helper.make_tensor_value_info(output, float32, list(shape))],
             self._constants,
         )
         opsets = [helper.make_opsetid(domain, version) for domain, version in _OPSETS.items()]

@@ -17,8 +17,10 @@ Precision: TypeAlias = Literal["fp32", "int8"]
 Matrix: TypeAlias = NDArray[np.float32]
 
 TOKENS = "tokens"
+SEGMENTS = "segments"
 DIMENSIONS = 384
 MAX_TOKENS = 256
+MAX_PAIR_TOKENS = 2 * MAX_TOKENS
 _LAYERS = 6
 _HEADS = 12
 _EPSILON = 1e-12
@@ -31,7 +33,20 @@ def sentence_graph(weights: Weights, precision: Precision) -> bytes:
     for layer in range(_LAYERS):
         hidden = encoder.layer(hidden, f"encoder.layer.{layer}")
     vectors = encoder.pooled(hidden)
-    return encoder.canvas.model(tokens=TOKENS, vectors=vectors, dimensions=DIMENSIONS)
+    return encoder.canvas.model(inputs=[TOKENS], output=vectors, shape=["batch", DIMENSIONS])
+
+
+def pair_graph(weights: Weights, precision: Precision) -> bytes:
+    """Draw the encoder of two texts in one row: int32 tokens and segments [1, length <= 512] to states.
+
+    A token's segment is 0 in the first text and 1 in the second. The hidden states are [1, length, 384].
+    """
+    encoder = _Encoder(weights, precision)
+    hidden = encoder.pair_embeddings()
+    for layer in range(_LAYERS):
+        hidden = encoder.layer(hidden, f"encoder.layer.{layer}")
+    shape = ("batch", "length", DIMENSIONS)
+    return encoder.canvas.model(inputs=[TOKENS, SEGMENTS], output=hidden, shape=shape)
 
 
 class _Encoder:
@@ -41,16 +56,28 @@ class _Encoder:
         self._quantised = precision == "int8"
 
     def embeddings(self) -> str:
-        canvas = self.canvas
         # There is one segment, so its embedding is folded into the positions'.
         segment = self._weights["embeddings.token_type_embeddings.weight"][0]
         table = self._weights["embeddings.position_embeddings.weight"][:MAX_TOKENS] + segment
+        return self._normalised(self._placed(table))
+
+    def pair_embeddings(self) -> str:
+        canvas = self.canvas
+        table = self._weights["embeddings.position_embeddings.weight"][:MAX_PAIR_TOKENS]
+        segments = canvas.constant(self._weights["embeddings.token_type_embeddings.weight"])
+        placed = canvas.standard("Add", self._placed(table), canvas.standard("Gather", segments, SEGMENTS))
+        return self._normalised(placed)
+
+    def _placed(self, table: Matrix) -> str:
+        canvas = self.canvas
         zero = canvas.constant(np.array([0], dtype=np.int64))
         length = canvas.standard("Shape", TOKENS, start=1)
         positions = canvas.standard("Slice", canvas.constant(table), zero, length)
-        placed = canvas.standard("Add", self._words(), positions)
+        return canvas.standard("Add", self._words(), positions)
+
+    def _normalised(self, placed: str) -> str:
         norm = self._pair("embeddings.LayerNorm")
-        return canvas.standard("LayerNormalization", placed, *norm, epsilon=_EPSILON)
+        return self.canvas.standard("LayerNormalization", placed, *norm, epsilon=_EPSILON)
 
     def layer(self, hidden: str, prefix: str) -> str:
         attended = self._attention(hidden, f"{prefix}.attention.self")

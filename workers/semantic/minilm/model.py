@@ -74,6 +74,11 @@ class Model:
                 self._recent.put(text, tokens)
         return tokens
 
+    def ids(self, text: str) -> list[int]:
+        """The ids of a text's tokens, without marks, cut as `read` cuts them."""
+        ids: list[int] = self._tokenizer.encode(text[:_MAX_CHARACTERS]).ids[1:-1]
+        return ids
+
     def _run(self, text: str) -> Tokens:
         encoding = self._tokenizer.encode(text[:_MAX_CHARACTERS])
         given = {TOKENS: np.array([encoding.ids], dtype=np.int32)}

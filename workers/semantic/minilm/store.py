@@ -3,7 +3,7 @@
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,12 +20,17 @@ def built(directory: Path, source: Source, precision: Precision = "int8") -> Pat
     directory cannot be written.
     """
     path = directory / f"all-MiniLM-L6-v2-{precision}-r{RECIPE}-{source.version}.onnx"
+    return kept(path, lambda: sentence_graph(source.weights(), precision))
+
+
+def kept(path: Path, draw: Callable[[], bytes]) -> Path:
+    """Return the path of a model that is drawn once; processes that start together wait for the first."""
     if path.exists():
         return path
-    directory.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(path.with_suffix(".lock")):
         if not path.exists():
-            _write_whole(path, sentence_graph(source.weights(), precision))
+            _write_whole(path, draw())
     return path
 
 

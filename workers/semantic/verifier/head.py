@@ -66,6 +66,11 @@ class Head:
 
     def chances(self, scores: Array) -> Array:
         """Turn scores into chances, 0 to 1."""
-        odds = np.clip(self.lean[1] * scores + self.lean[2], -_ODDS, _ODDS)
-        chances: Array = 1 / (1 + np.exp(-odds))
+        chances: Array = chance_of(self.lean[1] * scores + self.lean[2])
         return chances
+
+
+def chance_of(odds: Array | float) -> Array:
+    """Turn log odds into chances, 0 to 1."""
+    chances: Array = 1 / (1 + np.exp(-np.clip(odds, -_ODDS, _ODDS)))
+    return chances

@@ -12,8 +12,15 @@ from numpy.typing import NDArray
 from workers.semantic.minilm.model import Model
 from workers.semantic.minilm.tokens import Tokens
 from workers.semantic.minilm.weights import installed
+from workers.semantic.verifier import adapter, head
 from workers.semantic.verifier.features import features, products, verdicts
-from workers.semantic.verifier.head import Head
+from workers.semantic.verifier.head import Array, Head, chance_of
+from workers.semantic.verifier.reader import Reader
+
+VERSION = f"{head.VERSION}.{adapter.VERSION}"
+"""Of the weights: what is learned of chances by others is of no use for these."""
+READ_TOKENS = 512
+"""Tokens that are read in pairs for one question, 20 to 40 ms; what does not fit is left to the head."""
 
 
 class VerifierError(Exception):
@@ -21,11 +28,12 @@ class VerifierError(Exception):
 
 
 class Pairs:
-    """The model and the head together; not for concurrent use."""
+    """The model, the head and the reader together; not for concurrent use."""
 
-    def __init__(self, model: Model, head: Head) -> None:
+    def __init__(self, model: Model, head: Head, reader: Reader) -> None:
         self._model = model
         self._head = head
+        self._reader = reader
 
     def chances(self, asked: str, stored: Sequence[str]) -> list[float]:
         """The chance, 0 to 1, that one answer serves the asked question and each stored one.
@@ -42,8 +50,23 @@ class Pairs:
             ]
             multiplied = [products(question, other) for _, _, other in judged]
             scores = self._head.scores(np.array(numbers), np.array(multiplied))
-            for (i, _, _), chance in zip(judged, self._head.chances(scores), strict=True):
-                chances[i] = float(chance)
+            believed = self._read_together(question, [other for _, _, other in judged], scores)
+            for (i, _, _), chance in zip(judged, believed, strict=True):
+                chances[i] = chance
+        return chances
+
+    def _read_together(self, question: Tokens, others: Sequence[Tokens], scores: Array) -> list[float]:
+        """The chances of pairs, by the head alone where reading would take too long."""
+        chances: list[float] = []
+        left = READ_TOKENS
+        for other, score, chance in zip(others, scores, self._head.chances(scores), strict=True):
+            length = len(question.ids) + len(other.ids)
+            if length > left:
+                chances.append(float(chance))
+                continue
+            left -= length
+            ids, cosine = (question.ids.tolist(), other.ids.tolist()), float(question.mean @ other.mean)
+            chances.append(float(chance_of(self._reader.odds(*ids, cosine, float(score)))))
         return chances
 
     def measured(self, asked: str, stored: str) -> tuple[float, float] | None:
@@ -102,8 +125,9 @@ class Verifier:
 
 
 def load(directory: Path) -> Pairs:
-    """Load the model and the head on the calling thread; raises OSError and whatever a broken file causes."""
-    return Pairs(Model.load(directory, installed()), Head.load())
+    """Load all three on the calling thread; raises OSError and whatever a broken file causes."""
+    source = installed()
+    return Pairs(Model.load(directory, source), Head.load(), Reader.load(directory, source))
 
 
 def _readable(tokens: Tokens) -> bool:
