@@ -53,6 +53,8 @@ SMOOTHED = 0.02
 RANK = 32
 BLEND = np.array([1.0, 5.0, 1.0, 0.0])
 """Weights of the reading, the cosine and the head's score, chosen on the sets of docs/QUALITY.md."""
+STEEPER, ABOUT = 3.0, float(np.log(4))
+"""How much steeper chances are made, and about which log odds: a bound wants them told apart."""
 CALIBRATED = 3_000
 """Pairs drawn from requests with slots for the calibration."""
 POOL = 64 * BATCH
@@ -189,7 +191,7 @@ class _Reading:
 
 
 def calibrated(adapter: Adapter, models: Path) -> Adapter:
-    """The same, its chances being shares of true pairs of what was written and kept out."""
+    """The same, at a chance of 0.8 the share of true pairs of what was written and kept out."""
     adapter.save(WEIGHTS)
     pairs = pairs_of([cluster for cluster in read_clusters() if cluster.kept_out])
     pairs += draw([intent for intent in read_intents() if intent.kept_out], CALIBRATED)
@@ -201,8 +203,8 @@ def calibrated(adapter: Adapter, models: Path) -> Adapter:
         wrong = 1 / (1 + np.exp(-(slope * odds + offset))) - data.labels
         slope -= 0.02 * float((wrong * odds).mean())
         offset -= 0.2 * float(wrong.mean())
-    blend = (slope * adapter.blend + np.array([0, 0, 0, offset])).astype(np.float32)
-    return replace(adapter, blend=blend)
+    blend = slope * adapter.blend + np.array([0, 0, 0, offset - ABOUT])
+    return replace(adapter, blend=(STEEPER * blend + np.array([0, 0, 0, ABOUT])).astype(np.float32))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -54,7 +54,7 @@ def test_a_rewording_is_believed_and_an_opposite_is_not(model: Model, reader: Re
     """The cosine of the two is nearly the same; the chance is not."""
     rewording, opposite = Pairs(model, Head.load(), reader).chances(ASKED, [SAME, OTHER])
     assert rewording > 0.8
-    assert opposite < 0.5
+    assert opposite < 0.2
 
 
 def test_a_text_that_cannot_be_read_whole_has_no_chance(model: Model, reader: Reader) -> None:
