@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from shared.settings import Settings
 from tests.quality.measured import Measured, measured
-from tests.quality.pairs import for_training, read_pairs
+from tests.quality.pairs import Pair, for_training, read_pairs
 from tests.quality.rates import Scores, auc, false_hits_at, hit_share, threshold_for
 from tests.quality.readings import readings
 from tests.quality.slotted_pairs import draw, read_intents
@@ -51,7 +51,7 @@ def scored(data: Measured, head: Head, adapter: Adapter, models: Path) -> dict[s
         columns[guard] = vetoed(data.cosines, data.refusals[:, i] > 0)
     columns["guards"] = vetoed(data.cosines, data.refusals.sum(axis=1) > 0)
     scores = head.scores(data.inputs, data.products)
-    columns["head"] = head.lean[1] * scores + head.lean[2]
+    columns["head"] = head.odds(scores)
     columns["reader"] = adapter.blended(readings(data.pairs, models), data.cosines, scores)
     vetoing = np.array([guard in VETOES for guard in GUARDS])
     columns["verified"] = vetoed(columns["reader"], data.refusals @ vetoing > 0)
@@ -142,9 +142,13 @@ def scored_part(folder: Path, models: Path) -> Measured:
         if not (train and pair.set in LEARNED) and counts[pair.set] < MOST_PAIRS:
             kept.append(pair)
             counts[pair.set] += 1
+    return measured([*kept, *written_part()], models)
+
+
+def written_part() -> list[Pair]:
+    """The pairs of what was written and kept out."""
     written = pairs_of([cluster for cluster in read_clusters() if cluster.kept_out])
-    slotted = draw([intent for intent in read_intents() if intent.kept_out], SLOTTED)
-    return measured([*kept, *written, *slotted], models)
+    return written + draw([intent for intent in read_intents() if intent.kept_out], SLOTTED)
 
 
 def _share(hits: NDArray[np.bool_]) -> float:

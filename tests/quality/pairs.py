@@ -2,7 +2,7 @@
 
 import hashlib
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -78,6 +78,17 @@ def for_training(pairs: Sequence[Pair]) -> list[bool]:
         family = root(pair.a)
         first[family] = min(first.get(family, pair.a), pair.a, pair.b)
     return [hashlib.sha256(first[root(pair.a)].encode()).digest()[0] < 128 for pair in pairs]
+
+
+def kept_out(text: str) -> bool:
+    """Tell whether nothing may be learned from what begins so: about one in sixteen, for ever the same."""
+    return hashlib.sha256(text.encode()).digest()[0] < 16
+
+
+def lines_of(folder: Path, names: str = "*") -> Iterator[bytes]:
+    """The lines of all .jsonl files, or of those whose names match, file by file."""
+    for path in sorted(folder.glob(f"{names}.jsonl")):
+        yield from path.read_bytes().splitlines()
 
 
 def texts_of(pairs: Iterable[Pair]) -> list[str]:

@@ -33,3 +33,13 @@ def false_hits_at(scores: Scores, labels: Labels, hit_rate: float) -> float:
     if labels.all() or not labels.any():
         return float("nan")
     return hit_share(scores[~labels], threshold_for(scores[labels], hit_rate))
+
+
+def logistic(scores: Scores, labels: Labels, *, steps: int) -> tuple[float, float]:
+    """The slope and offset by which scores become log odds of a true pair, by so many steps downhill."""
+    slope, offset = 1.0, -float(np.median(scores))
+    for _ in range(steps):
+        wrong = 1 / (1 + np.exp(-(slope * scores + offset))) - labels
+        slope -= 0.02 * float((wrong * scores).mean())
+        offset -= 0.2 * float(wrong.mean())
+    return slope, offset

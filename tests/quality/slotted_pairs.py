@@ -1,6 +1,5 @@
 """Pairs out of requests with slots: worded twice, with one value exchanged, or asking for something near."""
 
-import hashlib
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.quality.pairs import Pair
+from tests.quality.pairs import Pair, kept_out, lines_of
 
 FOLDER = Path(__file__).with_name("slots")
 SET = "slotted"
@@ -31,8 +30,8 @@ class Intent(msgspec.Struct, frozen=True):
 
     @property
     def kept_out(self) -> bool:
-        """Whether nothing may be learned from it: one in sixteen, for ever the same."""
-        return hashlib.sha256(self.same[0].encode()).digest()[0] < 16
+        """Whether nothing may be learned from it."""
+        return kept_out(self.same[0])
 
     def values(self, slot: str) -> list[str]:
         """What may be filled in; raises KeyError for a slot without values."""
@@ -40,10 +39,9 @@ class Intent(msgspec.Struct, frozen=True):
         return self.values(values) if isinstance(values, str) else values
 
 
-def read_intents(folder: Path = FOLDER) -> list[Intent]:
+def read_intents() -> list[Intent]:
     """Read all intents."""
-    lines = (line for path in sorted(folder.glob("*.jsonl")) for line in path.read_bytes().splitlines())
-    return [msgspec.json.decode(line, type=Intent) for line in lines]
+    return [msgspec.json.decode(line, type=Intent) for line in lines_of(FOLDER)]
 
 
 def draw(intents: Sequence[Intent], count: int, seed: int = 0) -> list[Pair]:

@@ -22,8 +22,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from tests.quality.edits import edited
+from tests.quality.measure import written_part
 from tests.quality.measured import measured
 from tests.quality.pairs import Pair
+from tests.quality.rates import logistic
 from tests.quality.reader_network import ReaderNetwork
 from tests.quality.readings import readings
 from tests.quality.slotted_pairs import Intent, draw, read_intents
@@ -33,6 +35,7 @@ from workers.semantic.minilm.model import Model
 from workers.semantic.minilm.weights import installed
 from workers.semantic.verifier.adapter import WEIGHTS, Adapter
 from workers.semantic.verifier.head import Head
+from workers.semantic.verifier.reader import in_one_row
 
 Example: TypeAlias = tuple[list[int], list[int], float, float]
 """Token ids of both texts, the label, and how far it is trusted."""
@@ -55,12 +58,8 @@ BLEND = np.array([1.0, 5.0, 1.0, 0.0])
 """Weights of the reading, the cosine and the head's score, chosen on the sets of docs/QUALITY.md."""
 STEEPER, ABOUT = 3.0, float(np.log(4))
 """How much steeper chances are made, and about which log odds: a bound wants them told apart."""
-CALIBRATED = 3_000
-"""Pairs drawn from requests with slots for the calibration."""
 POOL = 64 * BATCH
 """Pairs that are sorted by length together, so that little of a batch is empty."""
-
-_OPEN, _CLOSE = 101, 102
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +152,9 @@ def _laid_out(batch: Sequence[Example]) -> tuple[Tensor, Tensor]:
     tokens = torch.zeros(len(batch), (longest + 7) // 8 * 8, dtype=torch.long)
     segments = torch.zeros_like(tokens)
     for row, (a, b, _, _) in enumerate(batch):
-        ids = [_OPEN, *a, _CLOSE, *b, _CLOSE]
+        ids, cut = in_one_row(a, b)
         tokens[row, : len(ids)] = torch.tensor(ids)
-        segments[row, len(a) + 2 : len(ids)] = 1
+        segments[row, cut : len(ids)] = 1
     return tokens, segments
 
 
@@ -193,16 +192,11 @@ class _Reading:
 def calibrated(adapter: Adapter, models: Path) -> Adapter:
     """The same, at a chance of 0.8 the share of true pairs of what was written and kept out."""
     adapter.save(WEIGHTS)
-    pairs = pairs_of([cluster for cluster in read_clusters() if cluster.kept_out])
-    pairs += draw([intent for intent in read_intents() if intent.kept_out], CALIBRATED)
+    pairs = written_part()
     data, head = measured(pairs, models), Head.load()
     scores = head.scores(data.inputs, data.products)
     odds = adapter.blended(readings(pairs, models), data.cosines, scores).astype(np.float64)
-    slope, offset = 1.0, -float(np.median(odds))
-    for _ in range(4_000):
-        wrong = 1 / (1 + np.exp(-(slope * odds + offset))) - data.labels
-        slope -= 0.02 * float((wrong * odds).mean())
-        offset -= 0.2 * float(wrong.mean())
+    slope, offset = logistic(odds, data.labels, steps=4_000)
     blend = slope * adapter.blend + np.array([0, 0, 0, offset - ABOUT])
     return replace(adapter, blend=(STEEPER * blend + np.array([0, 0, 0, ABOUT])).astype(np.float32))
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tests.quality.edits import edited
 from tests.quality.measured import Measured, measured
 from tests.quality.pairs import Pair, for_training, read_pairs, read_utterances
-from tests.quality.rates import threshold_for
+from tests.quality.rates import logistic, threshold_for
 from tests.quality.weak import weak_pairs
 from workers.semantic.minilm.model import Model
 from workers.semantic.minilm.weights import installed
@@ -79,11 +79,7 @@ def train(data: Measured, seed: int = 0) -> Head:
 def calibrated(head: Head, data: Measured) -> Head:
     """The same head with a slope and an offset by which its chances are shares of true pairs."""
     scores = head.scores(data.inputs, data.products).astype(np.float64)
-    labels, slope, offset = data.labels, 1.0, -float(np.median(scores))
-    for _ in range(2_000):
-        wrong = 1 / (1 + np.exp(-(slope * scores + offset))) - labels
-        slope -= 0.02 * float((wrong * scores).mean())
-        offset -= 0.2 * float(wrong.mean())
+    slope, offset = logistic(scores, data.labels, steps=2_000)
     lean = np.array([head.lean[0], slope, offset], dtype=np.float32)
     return Head(**{**{name: getattr(head, name) for name in head.__slots__}, "lean": lean})
 

@@ -20,11 +20,6 @@ class Coded:
     codes: Codes
     learnt_from: int
 
-    @property
-    def bits(self) -> int:
-        """How many signs a code has, which is also the largest distance."""
-        return len(self.rotation.offset)
-
 
 class Retune:
     """New codes in the making. `learn` and `catch_up` run in another thread, all else in the index's own.

@@ -29,10 +29,7 @@ _EPSILON = 1e-12
 def sentence_graph(weights: Weights, precision: Precision) -> bytes:
     """Draw the encoder: int32 tokens [batch, length <= 256] to unit vectors [batch, 384], serialised."""
     encoder = _Encoder(weights, precision)
-    hidden = encoder.embeddings()
-    for layer in range(_LAYERS):
-        hidden = encoder.layer(hidden, f"encoder.layer.{layer}")
-    vectors = encoder.pooled(hidden)
+    vectors = encoder.pooled(encoder.layers(encoder.embeddings()))
     return encoder.canvas.model(inputs=[TOKENS], output=vectors, shape=["batch", DIMENSIONS])
 
 
@@ -42,9 +39,7 @@ def pair_graph(weights: Weights, precision: Precision) -> bytes:
     A token's segment is 0 in the first text and 1 in the second. The hidden states are [1, length, 384].
     """
     encoder = _Encoder(weights, precision)
-    hidden = encoder.pair_embeddings()
-    for layer in range(_LAYERS):
-        hidden = encoder.layer(hidden, f"encoder.layer.{layer}")
+    hidden = encoder.layers(encoder.pair_embeddings())
     shape = ("batch", "length", DIMENSIONS)
     return encoder.canvas.model(inputs=[TOKENS, SEGMENTS], output=hidden, shape=shape)
 
@@ -79,7 +74,12 @@ class _Encoder:
         norm = self._pair("embeddings.LayerNorm")
         return self.canvas.standard("LayerNormalization", placed, *norm, epsilon=_EPSILON)
 
-    def layer(self, hidden: str, prefix: str) -> str:
+    def layers(self, hidden: str) -> str:
+        for layer in range(_LAYERS):
+            hidden = self._layer(hidden, f"encoder.layer.{layer}")
+        return hidden
+
+    def _layer(self, hidden: str, prefix: str) -> str:
         attended = self._attention(hidden, f"{prefix}.attention.self")
         hidden = self._residual(attended, hidden, f"{prefix}.attention.output")
         kernel, bias = self._dense(f"{prefix}.intermediate.dense")

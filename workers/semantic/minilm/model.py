@@ -7,20 +7,19 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 from onnx import helper
 from tokenizers import Tokenizer
 
 from workers.semantic.embedder import Embedded, checked
 from workers.semantic.minilm.graph import DIMENSIONS, MAX_TOKENS, TOKENS, Precision
+from workers.semantic.minilm.session import session
 from workers.semantic.minilm.store import built
 from workers.semantic.minilm.tokens import RecentTexts, Tokens
 from workers.semantic.minilm.weights import Source
 
 # More characters than 256 tokens of prose hold; it bounds the work that a huge prompt can cause.
 _MAX_CHARACTERS = 8192
-_QUIET = 3  # onnxruntime: errors only
 _opened: "WeakValueDictionary[Path, Model]" = WeakValueDictionary()
 _opening = threading.Lock()
 
@@ -32,14 +31,9 @@ class Model:
     """
 
     def __init__(self, path: Path, tokenizer: Path) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = _QUIET
         graph = onnx.load(path)
         self._outputs = [graph.graph.output[0].name, *_laid_open(graph)]
-        laid_open = graph.SerializeToString()
-        self._session = onnxruntime.InferenceSession(laid_open, options, providers=["CPUExecutionProvider"])
+        self._session = session(graph.SerializeToString())
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(MAX_TOKENS)

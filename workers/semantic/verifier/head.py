@@ -64,10 +64,14 @@ class Head:
         scores: Array = logits + self.lean[0] * numbers[:, 0]
         return scores
 
+    def odds(self, scores: Array) -> Array:
+        """Turn scores into log odds."""
+        odds: Array = self.lean[1] * scores + self.lean[2]
+        return odds
+
     def chances(self, scores: Array) -> Array:
         """Turn scores into chances, 0 to 1."""
-        chances: Array = chance_of(self.lean[1] * scores + self.lean[2])
-        return chances
+        return chance_of(self.odds(scores))
 
 
 def chance_of(odds: Array | float) -> Array:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from workers.semantic.minilm.graph import SEGMENTS, TOKENS, pair_graph
+from workers.semantic.minilm.session import session
 from workers.semantic.minilm.store import RECIPE, kept
 from workers.semantic.minilm.weights import Source
 from workers.semantic.verifier.adapter import WEIGHTS, Adapter
@@ -16,18 +16,18 @@ from workers.semantic.verifier.adapter import WEIGHTS, Adapter
 Array = NDArray[np.float32]
 
 _OPEN, _CLOSE = 101, 102  # the tokenizer's marks before a text and after it
-_QUIET = 3  # onnxruntime: errors only
+
+
+def in_one_row(one: Sequence[int], two: Sequence[int]) -> tuple[list[int], int]:
+    """Two texts' token ids with their marks between, and where the second segment begins."""
+    return [_OPEN, *one, _CLOSE, *two, _CLOSE], len(one) + 2
 
 
 class Reader:
     """The local model, changed to read pairs; not for concurrent use."""
 
     def __init__(self, path: Path, adapter: Adapter) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = _QUIET
-        self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self._session = session(path)
         self._adapter = adapter
 
     @classmethod
@@ -41,9 +41,7 @@ class Reader:
 
     def read(self, one: Sequence[int], two: Sequence[int]) -> float:
         """How surely one answer serves both texts: token ids without marks, in any order of the two."""
-        first, second = sorted((list(one), list(two)))
-        tokens = [_OPEN, *first, _CLOSE, *second, _CLOSE]
-        cut = len(first) + 2
+        tokens, cut = in_one_row(*sorted((list(one), list(two))))
         segments = np.zeros((1, len(tokens)), dtype=np.int32)
         segments[0, cut:] = 1
         given = {TOKENS: np.array([tokens], dtype=np.int32), SEGMENTS: segments}
