@@ -17,7 +17,7 @@ from workers.context import WorkerContext
 from workers.leases import LeaseLost
 from workers.patience import patiently
 from workers.providers.buying import Asked
-from workers.semantic.nearest import Looked
+from workers.semantic.found import Looked
 from workers.stale import instead_of, refreshed_meanwhile
 from workers.streaming import telling_for
 

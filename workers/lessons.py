@@ -16,8 +16,8 @@ from shared.wire.outcome import Answer, Completed, Outcome
 from shared.wrong_pairs import WrongPairs
 from workers.checking import Checks
 from workers.semantic.bounds import Bounds
+from workers.semantic.found import Looked
 from workers.semantic.judging import Judge
-from workers.semantic.nearest import Looked
 from workers.semantic.same_answer import Sameness, same_answer
 from workers.shadow import ShadowPolicy
 

@@ -4,8 +4,8 @@ import numpy as np
 
 from shared import metrics
 from shared.wire.job import Job
+from workers.semantic.found import Looked
 from workers.semantic.judging import Judge
-from workers.semantic.nearest import Looked
 from workers.semantic.proposing import Proposer, rule
 
 

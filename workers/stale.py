@@ -12,7 +12,7 @@ from shared.wire.job import Job
 from shared.wire.outcome import Completed, Match, Stale
 from workers.context import WorkerContext
 from workers.providers.decisions import another_may
-from workers.semantic.nearest import Looked
+from workers.semantic.found import Looked
 
 logger = logging.getLogger(__name__)
 

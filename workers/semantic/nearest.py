@@ -15,35 +15,17 @@ from shared.cache import EntryStore
 from shared.errors import RedisUnavailable
 from shared.wire.entry import Entry
 from shared.wire.job import Job
-from shared.wire.outcome import Embedding, Match, Outcome, Usage
+from shared.wire.outcome import Embedding, Outcome, Usage
 from shared.wrong_pairs import WrongPairs
 from workers import genai
 from workers.semantic.bounds import Bounds
 from workers.semantic.embedder import Embedded, Embedder, EmbedderError, Vectors
+from workers.semantic.found import Looked, best, describe, matched, observe
 from workers.semantic.judging import Judge, Ruling
 from workers.semantic.neighbours import SearchError, VectorIndex
 from workers.semantic.proposing import BARRED, Proposal, Proposer, rule
 
 logger = logging.getLogger(__name__)
-
-SIMILARITIES = {name: metrics.similarity.labels(name) for name in ("hit", "refused", "far")}
-
-
-class Looked(Struct, frozen=True, kw_only=True):
-    """What the semantic step found; `vector` is None when it was skipped."""
-
-    entry: Entry | None = None
-    match: Match | None = None
-    stale: tuple[Entry, Match] | None = None
-    """The same of one that is not fresh enough: no hit, and better than nothing when the provider fails."""
-    proposal: tuple[Entry, Match] | None = None
-    """What came nearest to being served, or was: its score alone decided."""
-    vector: bytes | None = None
-    embed_ms: float = 0.0
-    search_ms: float = 0.0
-    guards_ms: float = 0.0
-    embed_cost: int | None = 0
-    embedding: Embedding | None = None
 
 
 class Compared(Struct, frozen=True):
@@ -129,7 +111,7 @@ class Semantic:
                 embedded = time.perf_counter()
                 with tracing.span("sentinel.cache.lookup") as span:
                     searched = await self._search(job, vector, now_ms)
-                    _describe(span, searched)
+                    describe(span, searched)
         except (EmbedderError, SearchError, RedisError, RedisUnavailable, OSError) as error:
             reason = type(error).__name__
             metrics.semantic_skipped.labels(reason).inc()
@@ -145,7 +127,7 @@ class Semantic:
             search_ms=(time.perf_counter() - embedded) * 1000,
         )
         if job.policy.read:
-            _observe(found)
+            observe(found)
         return self._priced(found, bought)
 
     def leave(self, job: Job, looked: Looked | Outcome) -> None:
@@ -194,16 +176,16 @@ class Semantic:
         rulings = await self._rule(job, proposals)
         guards_ms = (time.perf_counter() - judging) * 1000
         told = [
-            (p.entry, _told(p, ruling, self._bounds.policy))
+            (p.entry, matched(p, ruling, self._bounds.policy))
             for p, ruling in zip(proposals, rulings, strict=True)
         ]
         fresh, stale = len(proposed.fresh), len(proposed.stale)
-        entry, match = _best(told[:fresh], rulings[:fresh]) or (None, None)
+        entry, match = best(told[:fresh], rulings[:fresh]) or (None, None)
         return Looked(
             entry=entry,
             match=match or (told[0][1] if told else proposed.nearest),
-            stale=_best(told[fresh:], rulings[fresh:]) if stale else None,
-            proposal=_best(told[:fresh], rulings[:fresh], refused=True),
+            stale=best(told[fresh:], rulings[fresh:]) if stale else None,
+            proposal=best(told[:fresh], rulings[:fresh], refused=True),
             guards_ms=guards_ms,
         )
 
@@ -216,49 +198,6 @@ class Semantic:
         )
         question = job.completion.question
         return await rule(self._judge, question, proposals, needed=needed, barred=frozenset(barred))
-
-
-def _describe(span: tracing.Span, found: Looked) -> None:
-    span.note({"sentinel.hit": found.entry is not None})
-    if found.match is not None:
-        span.note(
-            {"sentinel.similarity": found.match.similarity, "sentinel.threshold": found.match.threshold}
-        )
-
-
-def _observe(found: Looked) -> None:
-    metrics.search_duration.observe((found.search_ms - found.guards_ms) / 1000)
-    if found.match is not None:
-        near = found.match.similarity >= found.match.threshold
-        outcome = "hit" if found.entry is not None else "refused" if near else "far"
-        SIMILARITIES[outcome].observe(found.match.similarity)
-
-
-def _told(proposal: Proposal, ruling: Ruling, policy: str) -> Match:
-    """The match with all that was said of it."""
-    return msgspec.structs.replace(
-        proposal.match,
-        guards=ruling.verdicts,
-        policy=policy,
-        chance=None if ruling.chance is None else round(ruling.chance, 6),
-        needed=ruling.needed,
-        source=proposal.entry.job_id,
-    )
-
-
-def _best(
-    told: Sequence[tuple[Entry, Match]], rulings: Sequence[Ruling], *, refused: bool = False
-) -> tuple[Entry, Match] | None:
-    """The accepted proposal of the highest chance; among equals, or without chances, the nearest.
-
-    With `refused`, those that only their chance stands against count as well.
-    """
-    eligible = [
-        (one, ruling.chance or 0.0)
-        for one, ruling in zip(told, rulings, strict=True)
-        if ruling.accepted or (refused and ruling.chance is not None and not ruling.vetoed)
-    ]
-    return max(eligible, key=lambda pair: pair[1])[0] if eligible else None
 
 
 def _whole(bought: Embedded) -> Vectors:

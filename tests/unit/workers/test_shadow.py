@@ -13,8 +13,8 @@ from shared.wire.entry import Entry
 from shared.wire.job import Job
 from shared.wire.outcome import Answer, Usage
 from workers.semantic.embedder import Vectors
+from workers.semantic.found import Looked
 from workers.semantic.judging import Judge
-from workers.semantic.nearest import Looked
 from workers.semantic.neighbours import Neighbour, VectorIndex
 from workers.semantic.proposing import Proposer
 from workers.shadow import ShadowPolicy, difference
