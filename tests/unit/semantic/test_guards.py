@@ -26,6 +26,8 @@ SAME = [
     ("What is the difference between Rust and Go?", "What is the difference between Go and Rust?"),
     ("Who wrote the book?", "By whom was the book written?"),
     ("Did Anna paint the house?", "Was the house painted by Anna?"),
+    ("Did Anna need the house?", "Was the house needed by Anna?"),
+    ("What is Peru's relationship with Chile?", "What is Chile's relationship with Peru?"),
     ("In winter, how do I start a car?", "How do I start a car in winter?"),
     ("Who founded NASA?", "who founded nasa?"),
     ("Where is the United Kingdom?", "Where is the UK?"),

@@ -1,6 +1,7 @@
 """Similarity proposes, guards decide: cheap lexical reasons why near is not the same."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import lru_cache
 
 from workers.semantic.guards.code import code
 from workers.semantic.guards.entities import entities
@@ -27,16 +28,13 @@ GUARDS = tuple(guard.__name__ for guard in _GUARDS)
 """The guards' names, in the order in which they judge."""
 
 
+@lru_cache(maxsize=64)  # the judge asks, and then the verifier about the same pairs
 def judge(asked: str, stored: str) -> tuple[Verdict, ...]:
     """Ask every guard whether the stored question's answer serves the asked one; all must pass."""
-    return _asked_of(_GUARDS, asked, stored)
+    one, two = read(asked), read(stored)
+    return tuple(guard(one, two) for guard in _GUARDS)
 
 
 def judge_weighed(asked: str, stored: str) -> tuple[Verdict, ...]:
-    """Ask only those guards whose verdicts the verifier weighs."""
-    return _asked_of(_WEIGHED, asked, stored)
-
-
-def _asked_of(guards: Sequence[Guard], asked: str, stored: str) -> tuple[Verdict, ...]:
-    one, two = read(asked), read(stored)
-    return tuple(guard(one, two) for guard in guards)
+    """What those guards say whose verdicts the verifier weighs."""
+    return judge(asked, stored)[:WEIGHED]

@@ -11,7 +11,7 @@ NAME = "order"
 _DIRECTED = listed("from to into in onto on than before after over under by of as for against")
 _SYMMETRIC = listed(
     "and or vs versus between differ differs difference differences different compare compared comparison "
-    "related married engaged dating friends similar same"
+    "related relationship relations married engaged dating friends similar same"
 )
 _PASSIVE = listed("was were been being is are be")
 _LONGEST = 4
@@ -71,8 +71,10 @@ def _exchanged(asked: Reading, stored: Reading) -> bool:
     there = [word.stem for word in stored.content]
     if sorted(here) != sorted(there):
         return False
-    flipped = _passive(asked) != _passive(stored)
-    return _is_exchange(here, there) != flipped
+    if _passive(asked) != _passive(stored):
+        # Who does and who suffers change places by the passive, and stay what they are by moving too.
+        return here == there
+    return _is_exchange(here, there)
 
 
 def _passive(reading: Reading) -> bool:
