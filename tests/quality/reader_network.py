@@ -50,6 +50,17 @@ class ReaderNetwork(nn.Module):  # type: ignore[misc] # torch is not installed w
         odds: Tensor = self.outer(functional.dropout(hidden, OMITTED, self.training))[:, 0]
         return odds
 
+    def adopt(self, adapter: Adapter) -> None:
+        """Go on from what was learned before; the outer bias is learned anew, since the blend has it."""
+        with torch.no_grad():
+            for name, weight in adapter.applied(self._start).items():
+                if _key(name) in self.model:
+                    self.model[_key(name)].copy_(torch.tensor(weight))
+            self.inner.weight.copy_(torch.tensor(adapter.inner.T))
+            self.inner.bias.copy_(torch.tensor(adapter.inner_bias))
+            self.outer.weight.copy_(torch.tensor(adapter.outer[None]))
+            self.outer.bias.zero_()
+
     def adapter(self, rank: int, blend: np.ndarray[Any, Any]) -> Adapter:
         """What has changed since the start, matrices to this rank; the outer bias goes into the blend."""
         changes: dict[str, np.ndarray[Any, Any]] = {}

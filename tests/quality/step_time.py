@@ -14,8 +14,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as a worker does, before n
 
 import numpy as np
 
+from workers.semantic.index import PartitionIndex
 from workers.semantic.judging import Judge
 from workers.semantic.minilm import LocalEmbedder
+from workers.semantic.proposing import NEIGHBOURS
 
 ROUNDS = 300
 ENTRIES = 10_000
@@ -26,14 +28,14 @@ async def measure(models: Path) -> dict[str, list[tuple[float, float]]]:
     """Milliseconds of each part by both clocks, for a new short question each round and two proposals."""
     embedder = await LocalEmbedder.open(models)
     judge = await Judge.open("verified", models, least_chance=0.8)
-    rows = np.random.default_rng(1).standard_normal((ENTRIES, embedder.dimensions), dtype=np.float32)
+    index = _filled(embedder.dimensions)
     parts: dict[str, list[tuple[float, float]]] = {"embed": [], "search": [], "judge": [], "all": []}
     for i in range(ROUNDS):
         question = f"How do I enable two factor login for {_word(i)}?"
         marks = [_clocks()]
         vector = (await embedder.embed([question])).vectors[0]
         marks.append(_clocks())
-        np.argpartition(rows @ vector, -4)
+        index.nearest(vector, NEIGHBOURS, now_ms=0)
         marks.append(_clocks())
         # New stored questions as well, in each tenth round only: popular ones have been read before.
         rulings = await judge.rule(question, [text.format(_word(i // 10)) for text in STORED])
@@ -48,6 +50,18 @@ async def measure(models: Path) -> dict[str, list[tuple[float, float]]]:
     await judge.aclose()
     await embedder.aclose()
     return parts
+
+
+def _filled(dimensions: int) -> PartitionIndex:
+    """An index of unit vectors in no order, whose codes are learnt."""
+    rows = np.random.default_rng(1).standard_normal((ENTRIES, dimensions), dtype=np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    index = PartitionIndex(dimensions, ENTRIES)
+    index.upsert_many([str(i) for i in range(ENTRIES)], rows, [1] * ENTRIES)
+    if retune := index.retune():
+        retune.learn()
+        index.adopt(retune)
+    return index
 
 
 def _word(number: int) -> str:

@@ -39,11 +39,11 @@ def test_what_is_drawn_is_drawn_again_from_the_same_seed() -> None:
     assert draw([INTENT], 50, seed=3) == draw([INTENT], 50, seed=3) != draw([INTENT], 50, seed=4)
 
 
-def test_every_request_names_its_slots_once() -> None:
+def test_every_wording_of_a_request_names_all_its_slots() -> None:
     """A wording that leaves a slot out would ask something else."""
     for intent in read_intents():
         for wording in intent.same:
-            assert sorted(re.findall(r"\{(\w)\}", wording)) == sorted(intent.slots), wording
+            assert set(re.findall(r"\{(\w)\}", wording)) == set(intent.slots), wording
         for near in intent.other:
             assert all(set(re.findall(r"\{(\w)\}", wording)) <= set(intent.slots) for wording in near)
-        assert all(len(set(intent.values(slot))) >= 10 for slot in intent.slots)
+        assert all(len(set(intent.values(slot))) >= 5 for slot in intent.slots)

@@ -7,7 +7,7 @@ from workers.semantic.explaining import GREEN, RED, explanation, table
 from workers.semantic.lab import Explained
 
 NUMBERS, POLARITY = (
-    Verdict("numbers", passed=False, reason="numbers differ"),
+    Verdict("contradiction", passed=False, reason="numbers differ"),
     Verdict("polarity", passed=False, reason="opposite words"),
 )
 AGREE = Verdict("order", passed=True, reason="the order agrees")

@@ -47,6 +47,9 @@ DIFFERENT = [
     ("numbers", "Is 5 km a long run?", "Is 5 miles a long run?"),
     ("numbers", "Is the shop open on Monday?", "Is the shop open on Tuesday?"),
     ("numbers", "Is $5 million a lot?", "Is $5 billion a lot?"),
+    ("contradiction", "How much is 8% of 1000?", "How much is 9% of 1000?"),
+    ("contradiction", "Is 5 km a long run?", "Is 5 miles a long run?"),
+    ("contradiction", "Is the shop open on Monday?", "Is the shop open on Tuesday?"),
     ("polarity", "Is it safe to swim there?", "Is it not safe to swim there?"),
     ("polarity", "How do I enable 2FA?", "How do I disable 2FA?"),
     ("polarity", "How do I turn on alerts on my phone?", "How do I turn off alerts on my phone?"),
@@ -92,6 +95,12 @@ def test_a_small_difference_that_changes_the_answer_is_refused(guard: str, asked
     assert guard in refusing(asked, stored)
 
 
+def test_a_number_that_one_side_alone_names_is_a_difference_and_no_contradiction() -> None:
+    """A story may say how old its teller is: whether that matters is for the verifier to weigh."""
+    said = refusing("I am 34 and my knee hurts after a run, why?", "Why does my knee hurt after a run?")
+    assert said == {"numbers"}
+
+
 def test_a_reason_holds_no_text() -> None:
     """Reasons are logged and shown, questions are not."""
     verdicts = judge("What does Zanzibar cost in 2031?", "What does Quetzalcoatl cost in 1999?")
@@ -100,7 +109,7 @@ def test_a_reason_holds_no_text() -> None:
 
 def test_a_huge_text_is_judged_without_delay() -> None:
     """What one pair can cost is bounded."""
-    assert len(judge("1,1" * 200_000 + '"' * 1000, "not " * 200_000)) == 9
+    assert len(judge("1,1" * 200_000 + '"' * 1000, "not " * 200_000)) == 10
 
 
 def test_every_text_passes_against_itself() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from workers.semantic.guards.code import code
+from workers.semantic.guards.contradiction import contradiction
 from workers.semantic.guards.entities import entities
 from workers.semantic.guards.kind import kind
 from workers.semantic.guards.language import language
@@ -20,7 +21,7 @@ __all__ = ["GUARDS", "WEIGHED", "Verdict", "judge", "judge_weighed"]
 
 _WEIGHED = (numbers, polarity, kind, order, entities, substitution)
 """Those whose verdicts the verifier weighs, in the order that its weights know."""
-_GUARDS = (*_WEIGHED, code, language, length)
+_GUARDS = (*_WEIGHED, contradiction, code, language, length)
 
 WEIGHED = len(_WEIGHED)
 """How many of them the verifier weighs: the first."""

@@ -10,7 +10,7 @@ from shared.settings.caching import LOCAL_MODEL
 from workers.semantic.embedder import Embedded, EmbedderError
 from workers.semantic.minilm.graph import DIMENSIONS
 from workers.semantic.minilm.model import Model
-from workers.semantic.minilm.store import RECIPE
+from workers.semantic.minilm.store import VECTORS
 from workers.semantic.minilm.weights import installed
 
 
@@ -19,7 +19,7 @@ class LocalEmbedder:
 
     vendor = "local"
     model = LOCAL_MODEL
-    name = f"{model}/int8-r{RECIPE}/{DIMENSIONS}"
+    name = f"{model}/int8-r{VECTORS}/{DIMENSIONS}"
     dimensions = DIMENSIONS
     threshold = 0.88  # with the guards on; measured by tests/quality/measure_pairs.py
 

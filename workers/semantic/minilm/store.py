@@ -10,7 +10,9 @@ from pathlib import Path
 from workers.semantic.minilm.graph import Precision, sentence_graph
 from workers.semantic.minilm.weights import Source
 
-RECIPE = 1  # raise it whenever the graph or the quantisation changes a vector
+RECIPE = 2  # raise it whenever the graph or the quantisation changes, so that models are built anew
+VECTORS = 1
+"""Raise it where vectors change by more than roundings (a cosine under 0.99): no stored one is of use."""
 
 
 def built(directory: Path, source: Source, precision: Precision = "int8") -> Path:

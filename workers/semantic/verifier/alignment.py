@@ -1,5 +1,7 @@
 """What of one question is found in the other, how alike, and in which order."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -79,9 +81,10 @@ def order(similarity: Matrix, weight: Vector) -> Vector:
     count = len(places)
     if count < 2:  # noqa: PLR2004 - one thing has no order
         return np.zeros(5, dtype=np.float32)
-    pairs = np.triu(np.minimum(heavy[:, None], heavy[None, :]), 1)
-    inverted = np.triu(places[:, None] > places[None, :], 1)
-    steps = np.diff(places)
+    later = _later(count)
+    pairs = np.minimum(heavy[:, None], heavy[None, :]) * later
+    inverted = (places[:, None] > places[None, :]) & later
+    steps = places[1:] - places[:-1]
     return np.array(
         [
             (inverted * pairs).sum() / pairs.sum(),
@@ -92,6 +95,12 @@ def order(similarity: Matrix, weight: Vector) -> Vector:
         ],
         dtype=np.float32,
     )
+
+
+@lru_cache(maxsize=256)  # as many as texts have tokens
+def _later(count: int) -> NDArray[np.bool_]:
+    """Which of so many things in a row (columns) come after which (rows)."""
+    return np.triu(np.ones((count, count), dtype=np.bool_), 1)
 
 
 def _padded(values: Vector, fill: float) -> Vector:
