@@ -12,8 +12,10 @@ help: ## list the targets
 up: .venv/.ready ## install what is missing, start everything, print URLs, keys and a first request
 	@exec $(BIN)/sentinel up
 
-test: .venv/.ready .venv/.programs .venv/.browser ## run the tests (ARGS="..." is passed to pytest)
-	@$(BIN)/pytest $(ARGS)
+# Two at once, a file never split: fixtures that start a product are made once a file. PARALLEL= runs one by one.
+PARALLEL ?= -n 2 --dist loadfile
+test: .venv/.ready .venv/.programs .venv/.browser ## run the tests (ARGS="..." is passed to pytest, PARALLEL= one by one)
+	@$(BIN)/pytest $(PARALLEL) $(ARGS)
 
 # FAULTS is a comma list of kinds; empty is all. REPORT is a file for the report as a page; empty is none.
 SEED ?= 1

@@ -79,7 +79,9 @@ def test_only_tested_pythons_are_fine() -> None:
     assert checks.python_version((3, 13, 0)).status == "FAIL"
 
 
-@pytest.mark.parametrize("url", ["nonsense", f"redis://127.0.0.1:{ports.free_port()}/0"])
+@pytest.mark.parametrize(
+    "url", ["nonsense", f"redis://127.0.0.1:{ports.free_port()}/0"], ids=["nonsense", "silence"]
+)
 def test_a_redis_that_cannot_be_asked_says_why(url: str) -> None:
     """Neither nonsense nor silence raises."""
     found = ask(url)
