@@ -46,4 +46,4 @@ def test_every_wording_of_a_request_names_all_its_slots() -> None:
             assert set(re.findall(r"\{(\w)\}", wording)) == set(intent.slots), wording
         for near in intent.other:
             assert all(set(re.findall(r"\{(\w)\}", wording)) <= set(intent.slots) for wording in near)
-        assert all(len(set(intent.values(slot))) >= 5 for slot in intent.slots)
+        assert all(len(set(intent.values(slot))) >= 10 for slot in intent.slots)

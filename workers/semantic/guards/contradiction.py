@@ -2,7 +2,7 @@
 
 from collections.abc import Set as AbstractSet
 
-from workers.semantic.guards.quantities import dates_of, units_conflict, values_of, without_loose_one
+from workers.semantic.guards.quantities import dates_of, numerals, units_conflict
 from workers.semantic.guards.reading import Reading
 from workers.semantic.guards.verdict import Verdict
 
@@ -11,9 +11,8 @@ NAME = "contradiction"
 
 def contradiction(asked: Reading, stored: Reading) -> Verdict:
     """Pass unless both sides name what the other does not; what one side alone names contradicts nothing."""
-    asks, stores = values_of(asked), values_of(stored)
-    ours, theirs = without_loose_one(asks, stores), without_loose_one(stores, asks)
-    if ours - theirs and theirs - ours:
+    asks, stores = numerals(asked, stored)
+    if asks - stores and stores - asks:
         return Verdict(NAME, passed=False, reason="numbers contradict each other")
     if units_conflict(asked, stored):
         return Verdict(NAME, passed=False, reason="units contradict each other")

@@ -1,6 +1,6 @@
 """Numbers, units and dates must agree."""
 
-from workers.semantic.guards.quantities import dates_of, units_conflict, values_of, without_loose_one
+from workers.semantic.guards.quantities import dates_of, numerals, units_conflict
 from workers.semantic.guards.reading import Reading
 from workers.semantic.guards.verdict import Verdict
 
@@ -9,8 +9,8 @@ NAME = "numbers"
 
 def numbers(asked: Reading, stored: Reading) -> Verdict:
     """Pass when both hold the same numbers, with no two units or dates in conflict."""
-    asks, stores = values_of(asked), values_of(stored)
-    if without_loose_one(asks, stores) != without_loose_one(stores, asks):
+    asks, stores = numerals(asked, stored)
+    if asks != stores:
         return Verdict(NAME, passed=False, reason="a number differs")
     if units_conflict(asked, stored):
         return Verdict(NAME, passed=False, reason="a unit differs")

@@ -39,8 +39,13 @@ _DATES = {
 }
 
 
-def values_of(reading: Reading) -> Counter[str]:
-    """The numbers that a question names, each as often as it does; a loose "one" apart."""
+def numerals(asked: Reading, stored: Reading) -> tuple[Counter[str], Counter[str]]:
+    """The numbers that both questions name, each as often as they do, so that the two compare."""
+    asks, stores = _values(asked), _values(stored)
+    return _without_loose_one(asks, stores), _without_loose_one(stores, asks)
+
+
+def _values(reading: Reading) -> Counter[str]:
     words = reading.words
     following = (*(word.lower for word in words[1:]), "")
     values: Counter[str] = Counter()
@@ -53,7 +58,7 @@ def values_of(reading: Reading) -> Counter[str]:
     return values
 
 
-def without_loose_one(values: Counter[str], other: Counter[str]) -> Counter[str]:
+def _without_loose_one(values: Counter[str], other: Counter[str]) -> Counter[str]:
     """The numerals alone, once "one" has stood in for as many 1s as the other side needs.
 
     "Which one" is no number, so a "one" too many is no difference.

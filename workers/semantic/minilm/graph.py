@@ -115,21 +115,17 @@ class _Encoder:
 
     def _residual(self, inner: str, outer: str, prefix: str) -> str:
         # Not onnxruntime's SkipLayerNormalization: at 1.32 it is not vectorised, and three times slower.
-        summed = self.canvas.standard("Add", self._shifted(inner, f"{prefix}.dense"), outer)
+        summed = self.canvas.standard("Add", self._product(inner, *self._dense(f"{prefix}.dense")), outer)
         return self._normalised(summed, f"{prefix}.LayerNorm")
 
-    def _shifted(self, hidden: str, prefix: str) -> str:
-        kernel, bias = self._dense(prefix)
-        if not self._quantised:
-            return self.canvas.standard("Add", self._product(hidden, kernel), self.canvas.constant(bias))
-        return self.canvas.fused(
-            "DynamicQuantizeMatMul", hidden, *self._int8(kernel), _NONE, self.canvas.constant(bias)
-        )
-
-    def _product(self, hidden: str, kernel: Matrix) -> str:
-        if not self._quantised:
-            return self.canvas.standard("MatMul", hidden, self.canvas.constant(kernel))
-        return self.canvas.fused("DynamicQuantizeMatMul", hidden, *self._int8(kernel))
+    def _product(self, hidden: str, kernel: Matrix, bias: Matrix | None = None) -> str:
+        canvas = self.canvas
+        shift = () if bias is None else (canvas.constant(bias),)
+        if self._quantised:
+            no_zero_point = (_NONE,) if shift else ()
+            return canvas.fused("DynamicQuantizeMatMul", hidden, *self._int8(kernel), *no_zero_point, *shift)
+        product = canvas.standard("MatMul", hidden, canvas.constant(kernel))
+        return canvas.standard("Add", product, *shift) if shift else product
 
     def _int8(self, kernel: Matrix) -> tuple[str, str]:
         quantised, constant = by_column(kernel), self.canvas.constant
