@@ -14,6 +14,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as a worker does, before n
 
 import numpy as np
 
+from tests.quality.written_pairs import read_clusters, texts_in
 from workers.semantic.index import PartitionIndex
 from workers.semantic.judging import Judge
 from workers.semantic.minilm import LocalEmbedder
@@ -28,7 +29,7 @@ async def measure(models: Path) -> dict[str, list[tuple[float, float]]]:
     """Milliseconds of each part by both clocks, for a new short question each round and two proposals."""
     embedder = await LocalEmbedder.open(models)
     judge = await Judge.open("verified", models, least_chance=0.8)
-    index = _filled(embedder.dimensions)
+    index = await _filled(embedder)
     parts: dict[str, list[tuple[float, float]]] = {"embed": [], "search": [], "judge": [], "all": []}
     for i in range(ROUNDS):
         question = f"How do I enable two factor login for {_word(i)}?"
@@ -52,12 +53,12 @@ async def measure(models: Path) -> dict[str, list[tuple[float, float]]]:
     return parts
 
 
-def _filled(dimensions: int) -> PartitionIndex:
-    """An index of unit vectors in no order, whose codes are learnt."""
-    rows = np.random.default_rng(1).standard_normal((ENTRIES, dimensions), dtype=np.float32)
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    index = PartitionIndex(dimensions, ENTRIES)
-    index.upsert_many([str(i) for i in range(ENTRIES)], rows, [1] * ENTRIES)
+async def _filled(embedder: LocalEmbedder) -> PartitionIndex:
+    """An index of real questions, whose codes are learnt."""
+    texts = list(dict.fromkeys(texts_in(read_clusters())))[:ENTRIES]
+    rows = (await embedder.embed(texts)).vectors
+    index = PartitionIndex(embedder.dimensions, ENTRIES)
+    index.upsert_many(texts, rows, [1] * ENTRIES)
     if retune := index.retune():
         retune.learn()
         index.adopt(retune)

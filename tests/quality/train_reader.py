@@ -44,7 +44,7 @@ ROUNDS, BATCH, RATE, HEAD_RATE, DECAY = 2, 64, 1.5e-4, 1e-3, 0.01
 WARMED_UP, LEAST_RATE = 200, 0.02
 WRITTEN, SLOTTED = 50_000, 60_000
 """Pairs of written clusters and of requests with slots in each round, drawn anew."""
-OFTEN = ("loose-*", "passages*", "yes-no")
+OFTEN = ("loose-*", "passages*", "yes-no*")
 """Files of written clusters whose pairs are seen in every round: loose rewordings, and minimal edits."""
 REPEATED = {"paws": 4, "adversarial": 3, "contrast": 3, "gptmock": 3, "disfl": 3}
 """How often small labelled sets are seen in each round."""

@@ -82,12 +82,15 @@ def test_rare_words_weigh_more() -> None:
 
 
 def test_an_unmatched_token_is_a_miss() -> None:
-    """One of two tokens is found fully, the other half."""
-    similarity = np.array([[1.0, 0.2], [0.1, 0.5]], dtype=np.float32)
-    numbers = coverage(similarity, np.ones(2, np.float32), np.array([True, False]))
-    assert numbers[0] == pytest.approx(0.75)
-    assert numbers[1] == pytest.approx(0.5)
-    assert tuple(numbers[-2:]) == (1.0, 0.5)
+    """One of two tokens is found fully, the other half by one measure and not at all by another."""
+    half = [[1.0, 0.2], [0.1, 0.5]]
+    whole = [[1.0, 1.0], [0.0, 0.0]]
+    similarities = np.array([half, whole], dtype=np.float32)
+    numbers = coverage(similarities, np.ones(2, np.float32), np.array([True, False]))
+    assert numbers[:, 0] == pytest.approx([0.75, 0.5])
+    assert numbers[:, 1:4] == pytest.approx(np.array([[0.5, 0, 0], [1, 0, 0]]))
+    assert numbers[:, 4:7] == pytest.approx(np.array([[0.5, 1, 1], [0, 1, 1]]))
+    assert numbers[:, 8:] == pytest.approx(np.array([[1, 0.5]] * 2))
 
 
 def test_shared_words_in_other_parts_differ_in_context() -> None:

@@ -1,6 +1,8 @@
 """Names, acronyms and quoted strings must not be exchanged for others."""
 
-from workers.semantic.guards.reading import Reading, Word
+from functools import lru_cache
+
+from workers.semantic.guards.reading import REMEMBERED, Reading, Word
 from workers.semantic.guards.slips import slip
 from workers.semantic.guards.verdict import Verdict
 
@@ -37,16 +39,17 @@ def _unmatched(reading: Reading, other: Reading) -> bool:
     )
 
 
-def _names(reading: Reading) -> list[Word]:
+@lru_cache(maxsize=REMEMBERED)
+def _names(reading: Reading) -> tuple[Word, ...]:
     words = [word for word in reading.words if word.text[0].isalpha()]
     capitals = sum(word.text[0].isupper() for word in words)
     if capitals > _MOSTLY * len(words):
-        return []  # a title or a shout: capitals say nothing
-    return [
+        return ()  # a title or a shout: capitals say nothing
+    return tuple(
         word
         for word in words
         if _acronym(word) or (word.content and word.text[0].isupper() and not word.first)
-    ]
+    )
 
 
 def _acronym(word: Word) -> bool:

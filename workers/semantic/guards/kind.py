@@ -1,8 +1,9 @@
 """Who, when, where, why, how many: what is asked for, and which one of many."""
 
+from functools import lru_cache
 from itertools import pairwise
 
-from workers.semantic.guards.reading import Reading
+from workers.semantic.guards.reading import REMEMBERED, Reading
 from workers.semantic.guards.verdict import Verdict
 from workers.semantic.guards.words import listed
 
@@ -31,7 +32,8 @@ def kind(asked: Reading, stored: Reading) -> Verdict:
     return Verdict(NAME, passed=True, reason="the same is asked for")
 
 
-def _kinds(reading: Reading) -> set[str]:
+@lru_cache(maxsize=REMEMBERED)
+def _kinds(reading: Reading) -> frozenset[str]:
     lowers = [word.lower for word in reading.words]
     kinds = {_KINDS[word] for word in lowers if word in _KINDS}
     for i, word in enumerate(lowers[:-1]):
@@ -41,14 +43,16 @@ def _kinds(reading: Reading) -> set[str]:
             )
         elif word in {"what", "which"} and lowers[i + 1] in _TIMES:
             kinds.add("when")
-    return kinds
+    return frozenset(kinds)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _counts(reading: Reading) -> bool:
     lowers = [word.lower for word in reading.words]
     return "number" in lowers or "count" in lowers or ("how", "many") in pairwise(lowers)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _former(reading: Reading) -> bool:
     lowers = [word.lower for word in reading.words]
     return any(lowers[i : i + 3] in (["use", "to", "be"], ["used", "to", "be"]) for i in range(len(lowers)))

@@ -1,9 +1,10 @@
 """Both questions must be in one language: an answer is given in that of its question."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
-from workers.semantic.guards.reading import Reading
+from workers.semantic.guards.reading import REMEMBERED, Reading
 from workers.semantic.guards.verdict import Verdict
 from workers.semantic.guards.words import listed
 
@@ -45,6 +46,7 @@ def language(asked: Reading, stored: Reading) -> Verdict:
     return Verdict(NAME, passed=True, reason="no other language")
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _language(reading: Reading) -> str:
     """The language of a question, or its script where that is not Latin; '' when too little of it tells."""
     letters = [word.lower[0] for word in reading.words if word.lower[0].isalpha()]

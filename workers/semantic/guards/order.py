@@ -1,8 +1,9 @@
 """Who does what to whom: the same words with two of them exchanged are another question."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
-from workers.semantic.guards.reading import Reading
+from workers.semantic.guards.reading import REMEMBERED, Reading
 from workers.semantic.guards.verdict import Verdict
 from workers.semantic.guards.words import listed
 
@@ -48,7 +49,8 @@ def _crossed(asked: Reading, stored: Reading) -> bool:
     )
 
 
-def _objects(reading: Reading) -> set[tuple[str, str, str]]:
+@lru_cache(maxsize=REMEMBERED)
+def _objects(reading: Reading) -> frozenset[tuple[str, str, str]]:
     """Each preposition with what follows it: a name, a number or a plain word, and which."""
     objects: set[tuple[str, str, str]] = set()
     for i, word in enumerate(reading.words):
@@ -56,7 +58,7 @@ def _objects(reading: Reading) -> set[tuple[str, str, str]]:
             following = next((w for w in reading.words[i + 1 : i + 4] if w.content), None)
             if following is not None:
                 objects.add((word.lower, _sort(following.text), following.stem))
-    return objects
+    return frozenset(objects)
 
 
 def _sort(text: str) -> str:

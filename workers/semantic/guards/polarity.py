@@ -1,9 +1,10 @@
 """What one question affirms, the other must not deny or reverse."""
 
 from collections import Counter
+from functools import lru_cache
 
 from workers.semantic.guards.opposites import OPPOSITES
-from workers.semantic.guards.reading import Reading
+from workers.semantic.guards.reading import REMEMBERED, Reading
 from workers.semantic.guards.verdict import Verdict
 from workers.semantic.guards.words import listed
 
@@ -23,6 +24,7 @@ def polarity(asked: Reading, stored: Reading) -> Verdict:
     return Verdict(NAME, passed=True, reason="polarity agrees")
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _negations(reading: Reading) -> int:
     words = reading.words
     count = 0

@@ -2,8 +2,9 @@
 
 import re
 from collections import Counter
+from functools import lru_cache
 
-from workers.semantic.guards.reading import Reading, Word
+from workers.semantic.guards.reading import REMEMBERED, Reading, Word
 from workers.semantic.guards.units import UNITS
 from workers.semantic.guards.words import NUMBERS
 
@@ -39,12 +40,14 @@ _DATES = {
 }
 
 
+@lru_cache(maxsize=REMEMBERED)  # two guards compare them
 def numerals(asked: Reading, stored: Reading) -> tuple[Counter[str], Counter[str]]:
     """The numbers that both questions name, each as often as they do, so that the two compare."""
     asks, stores = _values(asked), _values(stored)
     return _without_loose_one(asks, stores), _without_loose_one(stores, asks)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _values(reading: Reading) -> Counter[str]:
     words = reading.words
     following = (*(word.lower for word in words[1:]), "")
@@ -69,12 +72,14 @@ def _without_loose_one(values: Counter[str], other: Counter[str]) -> Counter[str
     return numerals
 
 
+@lru_cache(maxsize=REMEMBERED)
 def units_conflict(asked: Reading, stored: Reading) -> bool:
     """Whether one number stands beside two different units."""
     asks, stores = _measured(asked), _measured(stored)
     return any(stores.get(value, unit) != unit for value, unit in asks.items())
 
 
+@lru_cache(maxsize=REMEMBERED)
 def dates_of(reading: Reading) -> frozenset[str]:
     """The months and days that a question names."""
     return frozenset(_DATES[word.lower] for word in reading.words if word.lower in _DATES)
@@ -99,6 +104,7 @@ def _scaled(value: str, factor: int) -> str:
         return value
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _measured(reading: Reading) -> dict[str, str]:
     """Each number that has a unit beside it, with that unit."""
     words = reading.words

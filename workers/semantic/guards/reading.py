@@ -3,10 +3,12 @@
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from workers.semantic.guards.words import CONTRACTED, FUNCTION_WORDS, listed
 
+REMEMBERED = 64
+"""Questions that are kept taken apart, and what guards found in each: a popular one meets many others."""
 _LEAST_STEM = 2
 _MAX_CHARACTERS = 16_384  # bounds what one pair can cost; what is longer is compared on its first part
 # Typographic quotes and the minus sign, as they are typed.
@@ -51,31 +53,34 @@ class Word:
         return self.lower not in FUNCTION_WORDS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Reading:
-    """A question's words in order, its quoted strings, and the code that it names."""
+    """A question's words in order, its quoted strings, and the code that it names.
+
+    Equal to itself alone, so that what a guard finds in one can be remembered without comparing texts.
+    """
 
     words: tuple[Word, ...]
     quoted: frozenset[str]
     code: frozenset[str] = frozenset()
 
-    @property
+    @cached_property
     def lowers(self) -> frozenset[str]:
         """The distinct words, in lower case."""
         return frozenset(word.lower for word in self.words)
 
-    @property
+    @cached_property
     def stems(self) -> frozenset[str]:
         """The distinct stems."""
         return frozenset(word.stem for word in self.words)
 
-    @property
+    @cached_property
     def content(self) -> tuple[Word, ...]:
         """The words that carry the subject, in order."""
         return tuple(word for word in self.words if word.content)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=REMEMBERED)
 def read(text: str) -> Reading:
     """Take a question apart."""
     text = unicodedata.normalize("NFKC", text[:_MAX_CHARACTERS]).translate(_PLAIN)

@@ -10,6 +10,7 @@ from workers.semantic.minilm.tokens import Tokens
 from workers.semantic.verifier.alignment import contexts, coverage, order, weights
 
 Vector = NDArray[np.float32]
+Matrix = NDArray[np.float32]
 
 COUNT = 57
 """Numbers that `features` gives."""
@@ -24,14 +25,14 @@ def features(asked: Tokens, stored: Tokens) -> Vector:
         raise ValueError("a text without a token")
     ours, theirs = weights(asked.ids), weights(stored.ids)
     words, meanings = asked.words @ stored.words.T, asked.meanings @ stored.meanings.T
+    both = np.stack([meanings, words])
     same = asked.ids[:, None] == stored.ids[None, :]
     here, there = same.any(axis=1), same.any(axis=0)
     blend = (words + meanings) * np.float32(0.5)
     return np.concatenate(
         [
             np.array([asked.mean @ stored.mean], dtype=np.float32),
-            *_both(coverage(meanings, ours, here), coverage(meanings.T, theirs, there)),
-            *_both(coverage(words, ours, here), coverage(words.T, theirs, there)),
+            _both(coverage(both, ours, here), coverage(both.transpose(0, 2, 1), theirs, there)),
             _mean(contexts(meanings, same, ours), contexts(meanings.T, same.T, theirs)),
             _mean(order(blend, ours), order(blend.T, theirs)),
             _neighbours(asked.ids.tolist(), stored.ids.tolist()),
@@ -49,8 +50,9 @@ def products(asked: Tokens, stored: Tokens) -> Vector:
     return np.concatenate([np.abs(asked.mean - stored.mean), asked.mean * stored.mean])
 
 
-def _both(one: Vector, two: Vector) -> tuple[Vector, Vector]:
-    return np.minimum(one, two), np.maximum(one, two)
+def _both(one: Matrix, two: Matrix) -> Vector:
+    """The lesser and the greater of both directions, measure by measure."""
+    return np.stack([np.minimum(one, two), np.maximum(one, two)], axis=1).ravel()
 
 
 def _mean(one: Vector, two: Vector) -> Vector:
