@@ -17,7 +17,7 @@ Policy: TypeAlias = Literal["cosine", "guards", "verified"]
 
 VERIFIER = "verifier"
 BOUND = "bound"
-VETOES = frozenset({"contradiction", "order", "code", "language", "length"})
+VETOES = frozenset({"contradiction", "selection", "order", "code", "language", "length"})
 """Guards that the verifier cannot overrule: what they find changes the answer. It weighs the others."""
 REACH = 0.03
 """How much lower in cosine the verifier may look than guards alone: it tells more than they do."""

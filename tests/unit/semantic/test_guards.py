@@ -37,6 +37,7 @@ SAME = [
     ("What does git rebase --onto do?", "what does `git rebase --onto` do"),
     ("Is iPhone better than macOS?", "is iphone better than macos?"),
     ("Cats and/or dogs?", "Cats or dogs?"),
+    ("Who scored in the final quarter?", "Who scored in the last quarter?"),
     ("¿Cómo se dice hola?", "¿cómo se dice hola?"),
     ("", ""),
 ]
@@ -66,6 +67,13 @@ DIFFERENT = [
     ("kind", "How many planets have rings?", "Which planets have rings?"),
     ("kind", "What is the average rent in town?", "What is the rent in town?"),
     ("substitution", "What is the volume of a cone?", "What is the volume of a sphere?"),
+    ("selection", "Who died first, Ann or Bob?", "Who died last, Bob or Ann?"),
+    ("selection", "Which is the longest river in Peru?", "Which is the shortest river in Peru?"),
+    ("selection", "Were there more cats or dogs?", "Were there fewer dogs or cats?"),
+    ("selection", "Who scored in the second half?", "Who scored in the first half?"),
+    ("selection", "What was his third book about?", "What is his last book about?"),
+    ("selection", "What is the full name of her friend?", "What is the first name of her friend?"),
+    ("selection", "What is her surname?", "What is her nickname?"),
     ("code", "What does git push --force do?", "What does git push --tags do?"),
     ("code", "What is in /etc/passwd?", "What is in /etc/shadow?"),
     ("code", "How do I edit config.yaml?", "How do I edit config.json?"),
@@ -101,6 +109,16 @@ def test_a_number_that_one_side_alone_names_is_a_difference_and_no_contradiction
     assert said == {"numbers"}
 
 
+def test_two_things_that_are_both_named_may_be_compared_from_either_side() -> None:
+    """What is more by one is less by the other; which of two alternatives is picked has no other side."""
+    assert "selection" not in refusing(
+        "How many more goals did Ann score than Bob?", "How many fewer did Bob than Ann?"
+    )
+    assert "selection" not in refusing(
+        "Did the second trip cost more than the first?", "Was the first trip cheaper than the second?"
+    )
+
+
 def test_a_reason_holds_no_text() -> None:
     """Reasons are logged and shown, questions are not."""
     verdicts = judge("What does Zanzibar cost in 2031?", "What does Quetzalcoatl cost in 1999?")
@@ -109,7 +127,7 @@ def test_a_reason_holds_no_text() -> None:
 
 def test_a_huge_text_is_judged_without_delay() -> None:
     """What one pair can cost is bounded."""
-    assert len(judge("1,1" * 200_000 + '"' * 1000, "not " * 200_000)) == 10
+    assert len(judge("1,1" * 200_000 + '"' * 1000, "not " * 200_000)) == 11
 
 
 def test_every_text_passes_against_itself() -> None:

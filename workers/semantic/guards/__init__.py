@@ -13,6 +13,7 @@ from workers.semantic.guards.numbers import numbers
 from workers.semantic.guards.order import order
 from workers.semantic.guards.polarity import polarity
 from workers.semantic.guards.reading import Reading, read
+from workers.semantic.guards.selection import selection
 from workers.semantic.guards.substitution import substitution
 from workers.semantic.guards.verdict import Verdict
 
@@ -21,7 +22,7 @@ __all__ = ["GUARDS", "WEIGHED", "Verdict", "judge", "judge_weighed"]
 
 _WEIGHED = (numbers, polarity, kind, order, entities, substitution)
 """Those whose verdicts the verifier weighs, in the order that its weights know."""
-_GUARDS = (*_WEIGHED, contradiction, code, language, length)
+_GUARDS = (*_WEIGHED, contradiction, selection, code, language, length)
 
 WEIGHED = len(_WEIGHED)
 """How many of them the verifier weighs: the first."""

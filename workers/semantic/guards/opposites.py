@@ -86,6 +86,15 @@ old young
 largest smallest
 biggest smallest
 longest shortest
+longer shorter
+faster slower
+heavier lighter
+heaviest lightest
+deepest shallowest
+nearest farthest
+hottest coldest
+richest poorest
+most fewest
 tallest shortest
 highest lowest
 high low

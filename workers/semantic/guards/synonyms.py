@@ -11,6 +11,7 @@ buy purchase get order acquire
 cost price charge fee
 begin start commence launch
 stop end quit finish cease
+last final
 fix repair solve resolve correct
 find locate discover spot
 remove delete erase uninstall
