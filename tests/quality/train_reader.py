@@ -54,9 +54,9 @@ MOST_TOKENS = 120
 SMOOTHED = 0.02
 """No label is surer than that: some are wrong."""
 RANK = 32
-BLEND = np.array([1.0, 5.0, 0.5, 0.0])
+BLEND = np.array([1.0, 2.0, 0.5, 0.0])
 """Weights of the reading, the cosine and the head's score, chosen on the sets of docs/QUALITY.md."""
-STEEPER, ABOUT = 2.0, float(np.log(4))
+STEEPER, ABOUT = 1.8, float(np.log(4))
 """How much steeper chances are made, and about which log odds: a bound wants them told apart."""
 POOL = 64 * BATCH
 """Pairs that are sorted by length together, so that little of a batch is empty."""

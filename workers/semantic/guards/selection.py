@@ -15,6 +15,7 @@ _EXTREMES = listed("""
     shortest tallest highest lowest deepest shallowest heaviest lightest most fewest least maximum minimum max
     min best worst cheapest fastest slowest nearest farthest hottest coldest richest poorest
     """)
+_SUPERLATIVES = _EXTREMES - listed("first last earlier later maximum minimum max min")
 _COMPARED = listed("""
     more fewer less older younger larger bigger smaller longer shorter higher lower better worse faster slower
     """)
@@ -57,7 +58,9 @@ def _ranked_apart(asked: Reading, stored: Reading) -> bool:
     """Whether some thing has two ranks, neither of which stands anywhere in the other question."""
     here, there = _ranked(asked), _ranked(stored)
     return any(
-        here[thing] not in _ranks(stored) and there[thing] not in _ranks(asked)
+        here[thing] != there[thing]
+        and here[thing] not in _ranks(stored)
+        and there[thing] not in _ranks(asked)
         for thing in here.keys() & there.keys()
     )
 
@@ -69,11 +72,12 @@ def _ranks(reading: Reading) -> frozenset[str]:
 
 @lru_cache(maxsize=REMEMBERED)
 def _ranked(reading: Reading) -> Mapping[str, str]:
-    """The rank of each thing that directly follows one, things by their stems."""
-    following = zip(reading.words, reading.words[1:], strict=False)
-    return {
-        after.stem: _RANKS[word.lower] for word, after in following if word.lower in _RANKS and after.content
-    }
+    """The rank of each thing that directly follows one, things by their stems; "the largest" is the first."""
+    ranked = {word.stem: "first" for word in reading.words if word.lower in _SUPERLATIVES}
+    for word, after in zip(reading.words, reading.words[1:], strict=False):
+        if word.lower in _RANKS and (after.content or after.lower in _SUPERLATIVES):
+            ranked[after.stem] = _RANKS[word.lower]
+    return ranked
 
 
 @lru_cache(maxsize=REMEMBERED)

@@ -15,7 +15,7 @@ from workers.semantic.minilm.weights import Weights
 
 Array = NDArray[np.float32]
 
-VERSION = 2
+VERSION = 3
 WEIGHTS = Path(__file__).with_name(f"reader-{VERSION}.npz")
 UP, DOWN, ADDED = "up:", "down:", "added:"
 """What the names of arrays begin with: a matrix's change is `up @ down`, a vector's is `added`."""
