@@ -1,7 +1,7 @@
 """Words that exclude one another: where one question has one and the other another, answers differ."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set as AbstractSet
 
 from workers.semantic.guards.reading import stem
 
@@ -179,5 +179,9 @@ def _table(groups: str) -> Mapping[str, frozenset[str]]:
     return {word: frozenset(opposites) for word, opposites in table.items()}
 
 
-OPPOSITES = _table(_GROUPS)
-"""Each stem's opposites, as stems."""
+_OPPOSITES = _table(_GROUPS)
+
+
+def opposed(here: Iterable[str], there: AbstractSet[str]) -> bool:
+    """Whether some stem here has an opposite there."""
+    return any(not _OPPOSITES.get(word, frozenset()).isdisjoint(there) for word in here)

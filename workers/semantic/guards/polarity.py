@@ -3,7 +3,7 @@
 from collections import Counter
 from functools import lru_cache
 
-from workers.semantic.guards.opposites import OPPOSITES
+from workers.semantic.guards.opposites import opposed
 from workers.semantic.guards.reading import REMEMBERED, Reading
 from workers.semantic.guards.verdict import Verdict
 from workers.semantic.guards.words import listed
@@ -42,5 +42,4 @@ def _negations(reading: Reading) -> int:
 def _opposed(asked: Reading, stored: Reading) -> bool:
     # Counted, since "turn off updates on X" has an "on" too.
     here, there = Counter(w.stem for w in asked.words), Counter(w.stem for w in stored.words)
-    only_here, only_there = here - there, there - here
-    return any(opposite in only_there for word in only_here for opposite in OPPOSITES.get(word, ()))
+    return opposed(here - there, (there - here).keys())

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import pairwise
 
-from workers.semantic.guards.opposites import OPPOSITES
+from workers.semantic.guards.opposites import opposed
 from workers.semantic.guards.reading import REMEMBERED, Reading
 from workers.semantic.guards.verdict import Verdict
 from workers.semantic.guards.words import listed
@@ -51,7 +52,7 @@ def _opposed(asked: Reading, stored: Reading) -> bool:
     picking = _EXTREMES | _COMPARED if "or" in asked.lowers & stored.lowers else _EXTREMES
     here = {word.stem for word in asked.words if word.lower in picking} - stored.stems
     there = {word.stem for word in stored.words if word.lower in picking} - asked.stems
-    return any(not OPPOSITES.get(word, frozenset()).isdisjoint(there) for word in here)
+    return opposed(here, there)
 
 
 def _ranked_apart(asked: Reading, stored: Reading) -> bool:
@@ -67,14 +68,14 @@ def _ranked_apart(asked: Reading, stored: Reading) -> bool:
 
 @lru_cache(maxsize=REMEMBERED)
 def _ranks(reading: Reading) -> frozenset[str]:
-    return frozenset(_RANKS[word.lower] for word in reading.words if word.lower in _RANKS)
+    return frozenset(_RANKS[word] for word in reading.lowers & _RANKS.keys())
 
 
 @lru_cache(maxsize=REMEMBERED)
 def _ranked(reading: Reading) -> Mapping[str, str]:
     """The rank of each thing that directly follows one, things by their stems; "the largest" is the first."""
     ranked = {word.stem: "first" for word in reading.words if word.lower in _SUPERLATIVES}
-    for word, after in zip(reading.words, reading.words[1:], strict=False):
+    for word, after in pairwise(reading.words):
         if word.lower in _RANKS and (after.content or after.lower in _SUPERLATIVES):
             ranked[after.stem] = _RANKS[word.lower]
     return ranked
@@ -83,6 +84,8 @@ def _ranked(reading: Reading) -> Mapping[str, str]:
 @lru_cache(maxsize=REMEMBERED)
 def _names(reading: Reading) -> frozenset[str]:
     """Which parts of a name are mentioned."""
-    following = zip(reading.words, reading.words[1:], strict=False)
-    parts = {_PARTS.get(word.lower, "") for word, after in following if after.lower in {"name", "names"}}
-    return frozenset((parts | {_NAMES.get(word.lower, "") for word in reading.words}) - {""})
+    before = {word.lower for word, after in pairwise(reading.words) if after.lower in {"name", "names"}}
+    return frozenset(
+        {_PARTS[word] for word in before & _PARTS.keys()}
+        | {_NAMES[word] for word in reading.lowers & _NAMES.keys()}
+    )
